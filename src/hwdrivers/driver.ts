@@ -1,0 +1,45 @@
+// What a user driver is: four calls on a hardware queue, and what the driver is matched by.
+//
+//     transport --open--> HardwareQueue --send--> device
+//                                       <--recv--
+//
+// A driver knows the format of a queue and nothing of tenants, sockets or sysfs. How a queue's memory, doorbell
+// and descriptors are had is the business of its transport, which the opener passes in. The same driver serves
+// shared queues in the engine and direct queues in the SDK. Adding a driver touches one folder and one line of
+// the table in drivers.ts.
+
+import type { AlgorithmName } from '../shared/operations.ts';
+
+/**
+ * One queue of the device. Nothing here allocates, waits or throws for a reason that lies in a request.
+ *
+ * A request is a row of SLOT_WORDS words in the format of a channel's slot (shared/channel/layout.ts), validated,
+ * in which the numbers of regions and sessions are the device's own handles for them.
+ */
+export interface HardwareQueue {
+  /** Requests that the queue holds at most; tags are below it. */
+  readonly depth: number;
+
+  /**
+   * Hands one request to the device. `tag`, free and below `depth`, comes back with its completion.
+   * False if the device can't take it now.
+   */
+  send(rows: Int32Array, base: number, tag: number): boolean;
+
+  /**
+   * Takes the next completion, if there is one: writes COMPLETION_WORDS words in the format of a channel's
+   * completion, its `slot` being the tag. What the device returns beside (a GCM tag) is written back into the
+   * parameter words of the request's row at `rowOf(tag)`.
+   */
+  recv(completion: Int32Array): boolean;
+
+  /** Lets go of the hardware queue: it is stopped before anybody else gets it. Idempotent. */
+  close(): void;
+}
+
+export interface Driver<Transport> {
+  /** The `device_api` strings, or names of built-in devices, that the driver serves. */
+  readonly deviceApis: readonly string[];
+  readonly algorithms: readonly AlgorithmName[];
+  open(transport: Transport): HardwareQueue;
+}

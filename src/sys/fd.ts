@@ -1,0 +1,66 @@
+// File descriptors with one owner. Whoever holds an Fd closes it, exactly once; handing it on is `take()`.
+// Open ones are counted by label, so that a test can prove that nothing was left open.
+
+import { closeSync } from 'node:fs';
+import { assert } from '../shared/assert.ts';
+import { mustCall } from './errno.ts';
+
+const F_DUPFD_CLOEXEC = 1030; // fcntl(2), <linux/fcntl.h>
+
+const openByLabel = new Map<string, number>();
+
+export class Fd {
+  readonly label: string;
+  #number: number;
+
+  /** Takes ownership of an open descriptor. `label` says what it is: it shows in messages and counts. */
+  constructor(number: number, label: string) {
+    assert(Number.isInteger(number) && number >= 0, `${label}: ${number} is a file descriptor`);
+    this.#number = number;
+    this.label = label;
+    count(label, 1);
+  }
+
+  /** The number, for a call that borrows it. */
+  get number(): number {
+    assert(this.#number >= 0, `${this.label} is open`);
+    return this.#number;
+  }
+
+  get isOpen(): boolean {
+    return this.#number >= 0;
+  }
+
+  /** Gives up ownership: the caller, or the library it passes the number to, closes it from now on. */
+  take(): number {
+    const number = this.number;
+    this.#number = -1;
+    count(this.label, -1);
+    return number;
+  }
+
+  /** A second descriptor of the same open file, with an owner of its own. */
+  dup(label = this.label): Fd {
+    return new Fd(mustCall(`duplicate ${this.label}`, 'fcntl', this.number, F_DUPFD_CLOEXEC, 3), label);
+  }
+
+  /** Closes it; nothing happens if that was done before. */
+  close(): void {
+    if (this.isOpen) closeSync(this.take());
+  }
+}
+
+function count(label: string, change: number): void {
+  const sum = (openByLabel.get(label) ?? 0) + change;
+  if (sum === 0) openByLabel.delete(label);
+  else openByLabel.set(label, sum);
+}
+
+/** How many Fds of this process are open, by label. Empty when all were closed or handed on. */
+export function openFds(): ReadonlyMap<string, number> {
+  return openByLabel;
+}
+
+export function closeAll(fds: Iterable<Fd>): void {
+  for (const fd of fds) fd.close();
+}

@@ -1,0 +1,159 @@
+// Shared memory: sealed memfds and their mappings.
+//
+// A mapping has an inaccessible page before and after it, so that a library that runs past a buffer dies instead
+// of reading or writing its neighbour:
+//
+//     | PROT_NONE page | the memfd, read-write, shared | PROT_NONE page |
+//
+// Touching a Buffer after its memory was unmapped would crash the process. So there are two ways to end a mapping:
+// `unmap()` for memory whose every view is ours and dropped, and `blank()` for memory that a user may still hold
+// a Buffer of: the pages are exchanged for private zeros, and the addresses given back when the Buffer is
+// collected.
+
+import { assert } from '../shared/assert.ts';
+import { WarpError } from '../shared/errors.ts';
+import { mustCall, systemCallError } from './errno.ts';
+import { Fd } from './fd.ts';
+import { bufferAt, callLibc } from './libc.ts';
+
+export const PAGE_BYTES = 4096;
+
+// <sys/mman.h>, <linux/memfd.h>, <linux/fcntl.h>, <linux/falloc.h>
+const PROT_NONE = 0;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 0x01;
+const MAP_PRIVATE = 0x02;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
+const F_SEAL_SEAL = 1;
+const F_SEAL_SHRINK = 2;
+const F_SEAL_GROW = 4;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+
+/** The seals of all memory that we hand out: its size can't change under whoever maps it. */
+const SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
+
+/** A memfd of a fixed size, zeroed, sealed against any change of its size. `name` shows in /proc/PID/maps. */
+export function createSealedMemory(name: string, bytes: number): Fd {
+  const fd = new Fd(
+    mustCall(`create memory "${name}"`, 'memfd_create', name, MFD_CLOEXEC | MFD_ALLOW_SEALING),
+    name,
+  );
+  try {
+    mustCall(`size memory "${name}" to ${bytes} bytes`, 'ftruncate', fd.number, bytes);
+    mustCall(`seal memory "${name}"`, 'fcntl', fd.number, F_ADD_SEALS, SEALS);
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+  return fd;
+}
+
+/** Refuses memory that its maker could still shrink: a shrunk memfd kills whoever touches it (SIGBUS). */
+export function checkSealed(fd: Fd): void {
+  const seals = mustCall(`read the seals of ${fd.label}`, 'fcntl', fd.number, F_GET_SEALS, 0);
+  if ((seals & SEALS) !== SEALS) {
+    throw new WarpError('PROTOCOL_MISMATCH', {
+      operation: `check ${fd.label}`,
+      found: `its seals are ${seals}, not ${SEALS}: it could change its size`,
+    });
+  }
+}
+
+/** Gives all pages of a memfd back, whoever else still holds or maps it; they read zeros from then on. */
+export function punchOut(fd: Fd, bytes: number): void {
+  const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  mustCall(`release the pages of ${fd.label}`, 'fallocate', fd.number, mode, 0, bytes);
+}
+
+const blanked = new FinalizationRegistry<{ start: number; bytes: number }>(({ start, bytes }) => {
+  callLibc('munmap', start, bytes);
+});
+
+export class Mapping {
+  readonly bytes: number;
+  readonly address: number;
+  /** The memory, while mapped. */
+  readonly buffer: Buffer;
+  #isMapped = true;
+
+  constructor(address: number, bytes: number) {
+    this.address = address;
+    this.bytes = bytes;
+    this.buffer = bufferAt(address, bytes);
+  }
+
+  get isMapped(): boolean {
+    return this.#isMapped;
+  }
+
+  /** The memory as 32-bit words, the form in which rings are read and written. */
+  words(): Int32Array {
+    assert(this.#isMapped, 'the mapping is there');
+    return new Int32Array(this.buffer.buffer, this.buffer.byteOffset, this.bytes / 4);
+  }
+
+  /** Ends the mapping at once. The caller proves that no view of it is used any more. */
+  unmap(): void {
+    if (!this.#isMapped) return;
+    this.#isMapped = false;
+    mustCall('unmap memory', 'munmap', this.address - PAGE_BYTES, reservedBytes(this.bytes));
+  }
+
+  /** Exchanges the memory for private zeros: Buffers on it stay harmless, and reach nobody any more. */
+  blank(): void {
+    if (!this.#isMapped) return;
+    this.#isMapped = false;
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    mapAt(this.address, roundToPages(this.bytes), PROT_READ_WRITE, flags, -1, 'blank memory');
+    const range = { start: this.address - PAGE_BYTES, bytes: reservedBytes(this.bytes) };
+    blanked.register(this.buffer.buffer, range);
+  }
+
+  /** Puts another memfd of the same size in place; Buffers on the mapping show its contents from now on. */
+  replace(fd: Fd): void {
+    assert(this.#isMapped, 'the mapping is there');
+    mapAt(this.address, this.bytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd.number, `map ${fd.label}`);
+  }
+}
+
+/** Maps a memfd, shared and read-write, with an inaccessible page on both sides. */
+export function mapShared(fd: Fd, bytes: number): Mapping {
+  const operation = `map ${bytes} bytes of ${fd.label}`;
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  const start = mapAt(0, reservedBytes(bytes), PROT_NONE, flags, -1, operation);
+  try {
+    mapAt(start + PAGE_BYTES, bytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd.number, operation);
+  } catch (error) {
+    callLibc('munmap', start, reservedBytes(bytes));
+    throw error;
+  }
+  return new Mapping(start + PAGE_BYTES, bytes);
+}
+
+function mapAt(
+  address: number,
+  bytes: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  operation: string,
+): number {
+  const { value, errno } = callLibc('mmap', address, bytes, protection, flags, fd, 0);
+  if (value === -1) throw systemCallError(operation, errno);
+  return value;
+}
+
+export function roundToPages(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
+function reservedBytes(bytes: number): number {
+  return roundToPages(bytes) + 2 * PAGE_BYTES;
+}
