@@ -28,8 +28,8 @@ export interface HardwareQueue {
 
   /**
    * Takes the next completion, if there is one: writes COMPLETION_WORDS words in the format of a channel's
-   * completion, its `slot` being the tag. What the device returns beside (a GCM tag) is written back into the
-   * parameter words of the request's row at `rowOf(tag)`.
+   * completion, its `slot` being the tag. Where the operation has results beside (a GCM tag), they follow as the
+   * words of the parameter area: `completion` has room for COMPLETION_WORDS + PARAMETER_AREA_BYTES / 4.
    */
   recv(completion: Int32Array): boolean;
 
