@@ -1,1 +1,105 @@
-export {};
+// npm run bench: measures us against yardsticks, which run in the same call on the same machine, and prints both.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command as Program, InvalidArgumentError } from 'commander';
+import { type Daemon, type SoftBackend, startDaemon } from './daemon.ts';
+import type { Group, Place } from './figures/figure.ts';
+import { spinningGroup, wakingGroup } from './figures/latency.ts';
+import { rateGroup } from './figures/rate.ts';
+import { throughputGroups } from './figures/throughput.ts';
+import { measureGroup, type Result } from './measure.ts';
+import { compileYardstick } from './programs.ts';
+import { startProgress } from './progress.ts';
+import { formatJson, formatTable } from './report.ts';
+
+const groups: readonly Group[] = [spinningGroup, rateGroup, wakingGroup, ...throughputGroups];
+const figureNames = groups.flatMap(({ figures }) => figures.map(({ name }) => name));
+
+const ROUNDS_DEFAULT = 7;
+const ROUNDS_SHORT = 3;
+const SHORT_SCALE = 0.3;
+
+interface Options {
+  readonly json?: string;
+  readonly only?: readonly string[];
+  readonly rounds?: number;
+  readonly short: boolean;
+  readonly check: boolean;
+}
+
+const options = new Program('npm run bench --')
+  .description('Measures WarpDrive against yardsticks that run in the same call.')
+  .addHelpText('after', `\nFigures: ${figureNames.join(', ')}`)
+  .option('--json <file>', 'also write the results to a file, as JSON')
+  .option('--only <figures>', 'measure these only, separated by commas', parseNames)
+  .option('--rounds <number>', `rounds of each (default: ${ROUNDS_DEFAULT})`, parseRounds)
+  .option('--short', `fewer rounds (${ROUNDS_SHORT}) of shorter turns`, false)
+  .option('--check', 'end with 1 where a bar is missed', false)
+  .parse()
+  .opts<Options>();
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+try {
+  const results = await measure(options, interrupted.signal);
+  process.stdout.write(formatTable(results, { isColoured: process.stdout.isTTY }));
+  if (options.json !== undefined) writeFileSync(options.json, formatJson(results));
+  if (options.check && results.some(({ pass }) => pass === false)) process.exitCode = 1;
+} catch (error) {
+  if (!interrupted.signal.aborted) throw error;
+  process.stderr.write('bench: interrupted\n');
+  process.exitCode = 1;
+}
+
+function parseNames(text: string): string[] {
+  const names = text.split(',');
+  const unknown = names.find((name) => !figureNames.includes(name));
+  if (unknown === undefined) return names;
+  throw new InvalidArgumentError(`"${unknown}" is none of ${figureNames.join(', ')}`);
+}
+
+function parseRounds(text: string): number {
+  const rounds = Number(text);
+  if (Number.isInteger(rounds) && rounds >= 1 && rounds <= 1000) return rounds;
+  throw new InvalidArgumentError('a whole number from 1 to 1000');
+}
+
+/** Measures what was asked for; whatever it started has ended when it returns or throws. */
+async function measure({ only, rounds, short }: Options, signal: AbortSignal): Promise<Result[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'warpdrive-bench-'));
+  const daemons = new Map<SoftBackend, Promise<Daemon>>();
+  const progress = startProgress(process.stderr);
+  const place: Place = {
+    runtimeDir: async (backend) => {
+      const daemon = daemons.get(backend) ?? startDaemon(backend, folder);
+      daemons.set(backend, daemon);
+      return (await daemon).runtimeDir;
+    },
+    compile: (name) => compileYardstick(name, folder),
+  };
+  try {
+    // Up during all rounds, those of yardsticks that run alone too.
+    await place.runtimeDir('auto');
+    const results: Result[] = [];
+    for (const group of groups) {
+      const figures = group.figures.filter(({ name }) => only?.includes(name) ?? true);
+      if (figures.length === 0) continue;
+      const measured = await measureGroup(group, figures, {
+        rounds: rounds ?? (short ? ROUNDS_SHORT : ROUNDS_DEFAULT),
+        scale: short ? SHORT_SCALE : 1,
+        place,
+        signal,
+        progress: (text) => progress.show(text),
+      });
+      results.push(...measured);
+    }
+    return results;
+  } finally {
+    progress.end();
+    const started = await Promise.allSettled(daemons.values());
+    await Promise.all(started.map(async (outcome) => outcome.status === 'fulfilled' && outcome.value.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -37,9 +37,9 @@ export interface HardwareQueue {
   close(): void;
 }
 
-export interface Driver<Transport> {
+export interface Driver<Transport, Queue extends HardwareQueue = HardwareQueue> {
   /** The `device_api` strings, or names of built-in devices, that the driver serves. */
   readonly deviceApis: readonly string[];
   readonly algorithms: readonly AlgorithmName[];
-  open(transport: Transport): HardwareQueue;
+  open(transport: Transport): Queue;
 }

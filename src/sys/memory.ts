@@ -66,10 +66,10 @@ export function checkSealed(fd: Fd): void {
   }
 }
 
-/** Gives all pages of a memfd back, whoever else still holds or maps it; they read zeros from then on. */
-export function punchOut(fd: Fd, bytes: number): void {
+/** Gives pages of a memfd back, whoever else still holds or maps it; they read zeros from then on. */
+export function punchOut(fd: Fd, range: { readonly offset: number; readonly bytes: number }): void {
   const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-  mustCall(`release the pages of ${fd.label}`, 'fallocate', fd.number, mode, 0, bytes);
+  mustCall(`release the pages of ${fd.label}`, 'fallocate', fd.number, mode, range.offset, range.bytes);
 }
 
 const blanked = new FinalizationRegistry<{ start: number; bytes: number }>(({ start, bytes }) => {

@@ -1,0 +1,93 @@
+// Our contestant on the null device, whose requests do nothing: what is measured is the way there and back.
+// Arguments: runtime folder, how (a name of `ways`).
+
+import { type Completion, connect, type Queue, type Request } from 'warpdrive';
+import { fallAsleep } from '../pause.ts';
+import { latencyOf } from '../statistics.ts';
+import { type Metrics, serveTurns } from '../turns.ts';
+
+const DEPTH = 256;
+/** Batches between two looks at the clock. */
+const BATCHES_PER_LOOK = 64;
+const WAKE_MILLIS_MAX = 5_000;
+
+const nop: Request = { operation: 'nop' };
+const completions: Completion[] = [];
+
+const ways: Readonly<Record<string, (queue: Queue, amount: number) => Metrics | Promise<Metrics>>> = {
+  'round-trips': measureRoundTrips,
+  batches: measureBatches,
+  promises: measurePromises,
+  'wake-ups': measureWakeUps,
+};
+
+const [runtimeDir = '', way = ''] = process.argv.slice(2);
+const measure = ways[way];
+if (measure === undefined) throw new Error(`no way to measure is called "${way}"`);
+const connection = await connect({ runtimeDir, slots: DEPTH });
+const queue = await connection.requestQueue({ algorithm: 'nop', mode: 'shared', depth: DEPTH });
+await serveTurns((amount) => measure(queue, amount));
+await connection.close();
+
+/** One request at a time, spinning for its completion. */
+function measureRoundTrips(queue: Queue, roundTrips: number): Metrics {
+  const samples = new Float64Array(roundTrips);
+  for (let index = 0; index < roundTrips; index++) {
+    const before = performance.now();
+    queue.send(nop);
+    while (queue.recv(completions, 1) === 0);
+    samples[index] = performance.now() - before;
+  }
+  checkStatus();
+  return { ...latencyOf(samples) };
+}
+
+/** As many as fit in flight; sent and reaped in batches. */
+function measureBatches(queue: Queue, millis: number): Metrics {
+  const before = performance.now();
+  let reaped = 0;
+  let batches = 0;
+  do {
+    while (queue.send(nop));
+    reaped += queue.recv(completions);
+  } while (++batches % BATCHES_PER_LOOK !== 0 || performance.now() - before < millis);
+  while (queue.inFlight > 0) reaped += queue.recv(completions);
+  checkStatus();
+  return { rate: (reaped / (performance.now() - before)) * 1e3 };
+}
+
+/** As many promises as fit in flight. */
+async function measurePromises(queue: Queue, millis: number): Promise<Metrics> {
+  const before = performance.now();
+  const end = before + millis;
+  let done = 0;
+  let isTimeUp = false;
+  const runLane = async (): Promise<void> => {
+    while (!isTimeUp) {
+      await queue.submit(nop);
+      if (++done % DEPTH === 0) isTimeUp = performance.now() >= end;
+    }
+  };
+  await Promise.all(Array.from({ length: DEPTH }, runLane));
+  return { rate: (done / (performance.now() - before)) * 1e3 };
+}
+
+/** One request at a time, after a pause in which client and engine fall asleep. */
+async function measureWakeUps(queue: Queue, roundTrips: number): Promise<Metrics> {
+  const samples = new Float64Array(roundTrips);
+  for (let index = 0; index < roundTrips; index++) {
+    await fallAsleep();
+    const before = performance.now();
+    queue.send(nop);
+    const received = queue.recvSync(completions, WAKE_MILLIS_MAX);
+    samples[index] = performance.now() - before;
+    if (received !== 1) throw new Error(`${received} completions for one request`);
+  }
+  checkStatus();
+  return { ...latencyOf(samples) };
+}
+
+function checkStatus(): void {
+  const failed = completions.find(({ status }) => status !== 0);
+  if (failed !== undefined) throw new Error(`a nop completed as ${failed.code}`);
+}

@@ -1,0 +1,68 @@
+// The daemon under measurement: started by the bench in a folder of its own, stopped and swept away at the end.
+// It runs as the caller, without privileges or hardware devices.
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { endChild } from './children.ts';
+
+const START_MILLIS_MAX = 30_000;
+const STOP_MILLIS_MAX = 15_000;
+const LOG_TAIL_BYTES = 2_000;
+
+/** Which library the soft device uses: the fastest of the host, or node's own. */
+export type SoftBackend = 'auto' | 'node';
+
+export interface Daemon {
+  readonly runtimeDir: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a daemon below `folder` and waits until it is ready. */
+export async function startDaemon(backend: SoftBackend, folder: string): Promise<Daemon> {
+  const runtimeDir = join(folder, `run-${backend}`);
+  const config = join(folder, `${backend}.toml`);
+  const log = join(folder, `${backend}.log`);
+  mkdirSync(runtimeDir, { mode: 0o700 });
+  writeFileSync(config, configOf(backend));
+  const logFd = openSync(log, 'a', 0o600);
+  const program = fileURLToPath(new URL('../src/daemon/main.js', import.meta.url));
+  const child = spawn(
+    process.execPath,
+    [program, '--runtime-dir', runtimeDir, '--config', config, '--log-level', 'warn'],
+    { stdio: ['ignore', 'pipe', logFd] },
+  ) as ChildProcessByStdio<null, Readable, null>;
+  closeSync(logFd);
+  const stop = () => endChild(child, () => child.kill('SIGTERM'), STOP_MILLIS_MAX);
+  try {
+    await untilReady(child.stdout);
+  } catch (cause) {
+    await stop();
+    const tail = readFileSync(log, 'utf8').slice(-LOG_TAIL_BYTES);
+    throw new Error(`the daemon did not become ready\n${tail}`, { cause });
+  }
+  return { runtimeDir, stop };
+}
+
+function configOf(backend: SoftBackend): string {
+  return ['[devices.null0]', 'driver = "null"', '', '[devices.soft0]', 'driver = "soft"']
+    .concat(backend === 'auto' ? [] : [`backend = "${backend}"`])
+    .join('\n')
+    .concat('\n');
+}
+
+async function untilReady(stdout: Readable): Promise<void> {
+  const lines = createInterface({ input: stdout });
+  const signal = AbortSignal.timeout(START_MILLIS_MAX);
+  const isReady = new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => line.startsWith('READY') && resolve());
+    lines.once('close', () => reject(new Error('it ended before it said READY')));
+    signal.addEventListener('abort', () =>
+      reject(new Error(`not within ${START_MILLIS_MAX / 1000} seconds`)),
+    );
+  });
+  await isReady;
+}

@@ -1,0 +1,48 @@
+// What a figure is: a metric of one of our contestants against one of a yardstick, and the bar for their ratio.
+// Figures that are measured together, by contestants that take turns, are a group.
+
+import type { Command } from '../contestant.ts';
+import type { SoftBackend } from '../daemon.ts';
+import type { Better, MetricName } from '../rounds.ts';
+
+export type Unit = 'us' | 'M/s' | 'MB/s';
+
+/** What contestants' own units (microseconds, entries and bytes per second) are divided by. */
+export const unitScale: Readonly<Record<Unit, number>> = { us: 1, 'M/s': 1e6, 'MB/s': 1e6 };
+
+export interface Figure {
+  readonly name: string;
+  readonly what: string;
+  readonly against: string;
+  readonly unit: Unit;
+  readonly better: Better;
+  readonly value: MetricName;
+  readonly yardstick: MetricName;
+  /** Where the ratio must be; `--check` fails where it isn't. */
+  readonly bar?: number;
+  /** Where the ratio is to come; shown only. */
+  readonly goal?: number;
+  /** A metric of each round that voids the figure when it is larger. */
+  readonly voidAbove?: { readonly metric: MetricName; readonly max: number; readonly meaning: string };
+}
+
+/** Where contestants find what they need. */
+export interface Place {
+  /** The runtime folder of a daemon, which is started when first asked for. */
+  runtimeDir(backend: SoftBackend): Promise<string>;
+  /** A C yardstick's program; undefined without a C compiler. */
+  compile(name: string): Command | undefined;
+}
+
+export interface ContestantPlan {
+  command(place: Place): Command | undefined | Promise<Command>;
+  /** Of one turn: milliseconds of rates, round trips of latencies. */
+  readonly amount: number;
+}
+
+export interface Group {
+  readonly name: string;
+  readonly ours: Readonly<Record<string, ContestantPlan>>;
+  readonly yardsticks: Readonly<Record<string, ContestantPlan>>;
+  readonly figures: readonly Figure[];
+}

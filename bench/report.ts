@@ -1,0 +1,88 @@
+// Results as a table for people, and as JSON for programs.
+
+import { styleText } from 'node:util';
+import type { Result } from './measure.ts';
+import { type Better, meetsBar } from './rounds.ts';
+
+type Style = Parameters<typeof styleText>[0];
+type Paint = (style: Style, text: string) => string;
+
+const columns = ['figure', 'ours', 'yardstick', 'unit', 'ratio', 'bar', 'verdict', 'note'] as const;
+const rightAligned: ReadonlySet<string> = new Set(['ours', 'yardstick', 'ratio']);
+
+type Row = Readonly<Record<(typeof columns)[number], string>>;
+
+/** The table, and below it what each figure compares. Colours only on request. */
+export function formatTable(results: readonly Result[], options: { readonly isColoured: boolean }): string {
+  const paint: Paint = options.isColoured ? styleText : (_, text) => text;
+  const header = Object.fromEntries(columns.map((name) => [name, name])) as Row;
+  const rows = results.map(rowOf);
+  const widths = columns.map((name) => Math.max(...[header, ...rows].map((row) => row[name].length)));
+  const align = (row: Row) =>
+    columns.map((name, index) => {
+      const width = widths[index] ?? 0;
+      return rightAligned.has(name) ? row[name].padStart(width) : row[name].padEnd(width);
+    });
+  const lines = [
+    paint('bold', align(header).join('  ').trimEnd()),
+    ...rows.map((row) => {
+      const style = verdictStyles[row.verdict];
+      const cells = align(row);
+      const verdictIndex = columns.indexOf('verdict');
+      const verdict = cells[verdictIndex] ?? '';
+      if (style !== undefined) cells[verdictIndex] = paint(style, verdict);
+      return cells.join('  ').trimEnd();
+    }),
+    '',
+    ...results.map(({ name, what, against }) => paint('dim', `${name}: ${what} / ${against}`)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const verdictStyles: Readonly<Record<string, Style>> = {
+  met: 'green',
+  'goal met': 'green',
+  missed: 'red',
+  'below goal': 'yellow',
+  void: 'red',
+  skipped: 'yellow',
+};
+
+function rowOf(result: Result): Row {
+  return {
+    figure: result.name,
+    ours: formatNumber(result.value),
+    yardstick: formatNumber(result.yardstick),
+    unit: result.unit,
+    ratio: formatNumber(result.ratio),
+    bar: formatBar(result),
+    verdict: verdictOf(result),
+    note: result.note ?? '',
+  };
+}
+
+function formatNumber(value: number | null): string {
+  if (value === null) return '-';
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return value.toFixed(digits);
+}
+
+function formatBar({ better, bar, goal }: Result): string {
+  const sign = signs[better];
+  if (bar === undefined) return goal === undefined ? '' : `goal ${sign} ${goal}`;
+  return goal === undefined ? `${sign} ${bar}` : `${sign} ${bar}, goal ${sign} ${goal}`;
+}
+
+const signs: Readonly<Record<Better, string>> = { lower: '<=', higher: '>=' };
+
+function verdictOf({ value, yardstick, ratio, better, goal, pass }: Result): string {
+  if (value === null || yardstick === null) return 'skipped';
+  if (ratio === null) return 'void';
+  if (pass !== undefined) return pass ? 'met' : 'missed';
+  if (goal === undefined) return '';
+  return meetsBar(ratio, { better, bar: goal }) ? 'goal met' : 'below goal';
+}
+
+export function formatJson(results: readonly Result[]): string {
+  return `${JSON.stringify({ results }, null, 2)}\n`;
+}

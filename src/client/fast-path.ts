@@ -1,0 +1,256 @@
+// One channel as the SDK uses it: which queue owns which slot, sending, reaping, waiting, and what happens to what
+// is in flight when the channel ends.
+//
+// Waiting comes in two forms. A program that blocks spins shortly, then sleeps in poll(2) on the doorbell. A program
+// of promises looks a few times between turns of the event loop, then lets the loop watch the doorbell.
+
+import {
+  C_COOKIE_LOW,
+  C_DEVICE_NANOS,
+  C_PRODUCED,
+  C_RESULT,
+  C_SLOT,
+  C_STATUS,
+  PARAMETER_WORD,
+  R_COOKIE_LOW,
+  readGeometry,
+  W_SUBMISSION_HEAD,
+} from '../shared/channel/layout.ts';
+import { assert } from '../shared/assert.ts';
+import { ClientEnd } from '../shared/channel/client-end.ts';
+import { type ErrorCode, errorCode, errorNumber, WarpError } from '../shared/errors.ts';
+import { PARAMETER_TAG_BYTES, PARAMETER_TAG_OFFSET } from '../shared/operations.ts';
+import { Doorbell } from '../sys/doorbell.ts';
+import type { Fd } from '../sys/fd.ts';
+import { checkSealed, type Mapping, mapShared } from '../sys/memory.ts';
+import type { Queue } from './queue.ts';
+import { type Completion, type Request, writeRequest } from './request.ts';
+
+const INTERRUPTED = errorNumber('INTERRUPTED');
+/** Looks at the completion ring before a blocking wait goes to sleep: some tens of microseconds. */
+const SPIN_POLLS = 2_000;
+/** A wait that took longer would not have been saved by spinning, milliseconds. */
+const SHORT_WAIT_MILLIS = 0.1;
+/** Turns of the event loop without a completion before the loop is left to watch the doorbell. */
+const IDLE_TURNS_MAX = 20;
+
+/** Called when the channel has ended and everything in flight has been given a code. */
+export type OnEnded = (reason: ErrorCode) => void;
+
+export class FastPath {
+  readonly #mapping: Mapping;
+  readonly #end: ClientEnd;
+  readonly #words: Int32Array;
+  readonly #bytes: Buffer;
+  readonly #doorbell: Doorbell;
+  readonly #onEnded: OnEnded;
+  /** The queue of each slot in flight. */
+  readonly #owners: (Queue | undefined)[];
+  /** Whether the operation in a slot returns a tag in its parameter area. */
+  readonly #hasTag: Uint8Array;
+  #inFlight = 0;
+  /** Queues that want to hear of completions without asking: those with promises. */
+  readonly #listeners = new Set<Queue>();
+  #isTurnScheduled = false;
+  #idleTurns = 0;
+  #spinPolls = SPIN_POLLS;
+  #isEnded = false;
+
+  /** Takes over what a token was redeemed for. Throws PROTOCOL_MISMATCH for memory that is not a channel. */
+  constructor(memory: Fd, doorbell: Fd, bytes: number, onEnded: OnEnded) {
+    checkSealed(memory);
+    this.#mapping = mapShared(memory, bytes);
+    memory.close();
+    this.#words = this.#mapping.words();
+    this.#bytes = this.#mapping.buffer;
+    const geometry = readGeometry(this.#words);
+    if (typeof geometry === 'string') {
+      doorbell.close();
+      this.#mapping.unmap();
+      throw new WarpError('PROTOCOL_MISMATCH', { operation: 'open the channel', found: geometry });
+    }
+    this.#end = new ClientEnd(this.#words, geometry);
+    this.#owners = Array.from({ length: geometry.slots });
+    this.#hasTag = new Uint8Array(geometry.slots);
+    this.#onEnded = onEnded;
+    this.#doorbell = new Doorbell(doorbell, {
+      onRing: () => this.#schedule(),
+      onHangUp: () => this.#finish(),
+    });
+    this.#doorbell.keepAlive(false);
+  }
+
+  get slots(): number {
+    return this.#end.slots;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Sends one request; false if no slot is free or the channel has ended. */
+  send(queue: Queue, request: Request): boolean {
+    if (this.#isEnded) return false;
+    const slot = this.#end.takeSlot();
+    if (slot === -1) return false;
+    try {
+      const operation = writeRequest(
+        this.#words,
+        this.#bytes,
+        this.#end.slotWord(slot),
+        queue.number,
+        request,
+      );
+      this.#hasTag[slot] = operation.resultBytes > 0 ? 1 : 0;
+    } catch (error) {
+      this.#end.giveBack(slot);
+      throw error;
+    }
+    this.#owners[slot] = queue;
+    this.#inFlight += 1;
+    this.#end.push(slot);
+    if (this.#end.publish()) this.#doorbell.ring();
+    return true;
+  }
+
+  /**
+   * Reaps completions until `wanted` of `queue` were put into `into`, or there are no more; those of other queues
+   * go to them. Returns how many it put.
+   */
+  reap(queue: Queue | undefined, into: Completion[], at: number, wanted: number): number {
+    const words = this.#words;
+    let count = 0;
+    let isAny = false;
+    while (count < wanted) {
+      const word = this.#end.peek();
+      if (word === -1) break;
+      const slot = words[word + C_SLOT] as number;
+      const owner = this.#owners[slot];
+      assert(owner !== undefined, 'the daemon completes what was submitted');
+      const target = owner === queue ? (into[at + count] as Completion) : owner.nextReady();
+      this.#read(word, slot, target);
+      assert(this.#end.reap(word), 'a slot completes once');
+      this.#owners[slot] = undefined;
+      this.#inFlight -= 1;
+      isAny = true;
+      if (owner === queue) count += 1;
+      else owner.pushReady();
+    }
+    if (isAny) this.#end.publishReaped();
+    return count;
+  }
+
+  #read(word: number, slot: number, completion: Completion): void {
+    const words = this.#words;
+    const status = words[word + C_STATUS] as number;
+    completion.status = status;
+    completion.code = status === 0 ? 'OK' : errorCode(status);
+    completion.produced = words[word + C_PRODUCED] as number;
+    completion.result = (words[word + C_RESULT] as number) >>> 0;
+    completion.deviceNanos = (words[word + C_DEVICE_NANOS] as number) >>> 0;
+    completion.cookie = (words[word + C_COOKIE_LOW] as number) >>> 0;
+    completion.ran = completion.code === 'CANCELLED' ? 'no' : 'yes';
+    completion.tag = undefined;
+    if (this.#hasTag[slot] === 0) return;
+    const tagAt = (this.#end.slotWord(slot) + PARAMETER_WORD) * 4 + PARAMETER_TAG_OFFSET;
+    completion.tag = Buffer.from(this.#bytes.subarray(tagAt, tagAt + PARAMETER_TAG_BYTES));
+  }
+
+  /** Blocks until there is a completion of whichever queue, or the channel has ended; false when the time was up. */
+  wait(timeoutMillis: number): boolean {
+    const startMillis = performance.now();
+    for (let poll = 0; poll < this.#spinPolls; poll++) if (this.#end.peek() !== -1) return true;
+    while (!this.#isEnded && this.#end.peek() === -1) {
+      const leftMillis = timeoutMillis - (performance.now() - startMillis);
+      if (leftMillis <= 0) return false;
+      if (!this.#end.prepareSleep()) {
+        if (this.#end.closedReason !== 0) this.#finish();
+        continue;
+      }
+      const heard = this.#doorbell.wait(leftMillis);
+      if (heard === 'timeout') this.#end.cancelSleep();
+      if (heard === 'gone') this.#finish();
+    }
+    const isShort = performance.now() - startMillis < SHORT_WAIT_MILLIS;
+    this.#spinPolls = isShort ? SPIN_POLLS : Math.max(1, this.#spinPolls >> 2);
+    return true;
+  }
+
+  /** The queue has promises to settle: completions are looked for until `ignore`. */
+  listen(queue: Queue): void {
+    this.#listeners.add(queue);
+    this.#schedule();
+  }
+
+  ignore(queue: Queue): void {
+    this.#listeners.delete(queue);
+  }
+
+  #schedule(): void {
+    this.#idleTurns = 0;
+    if (this.#isTurnScheduled || this.#listeners.size === 0) return;
+    this.#isTurnScheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#isTurnScheduled = false;
+    if (this.#isEnded) return;
+    const before = this.#inFlight;
+    this.reap(undefined, [], 0, 1);
+    this.#idleTurns = this.#inFlight === before ? this.#idleTurns + 1 : 0;
+    for (const queue of this.#listeners) queue.settleReady();
+    if (this.#listeners.size === 0) {
+      this.#doorbell.keepAlive(false);
+      return;
+    }
+    if (this.#idleTurns >= IDLE_TURNS_MAX && this.#end.prepareSleep()) {
+      this.#doorbell.keepAlive(true);
+      return;
+    }
+    if (this.#end.closedReason !== 0 && this.#end.peek() === -1) {
+      this.#finish();
+      return;
+    }
+    this.#isTurnScheduled = true;
+    setImmediate(this.#turn);
+  };
+
+  /**
+   * The channel has ended: takes the completions that still came, gives everything else a code, and tells why. What
+   * the engine had not taken from the ring has certainly not run.
+   */
+  #finish(): void {
+    if (this.#isEnded) return;
+    const reason = this.#end.closedReason;
+    this.reap(undefined, [], 0, 1);
+    this.#isEnded = true;
+    const notTaken = this.#end.slotsAfter(Atomics.load(this.#words, W_SUBMISSION_HEAD));
+    for (const [slot, owner] of this.#owners.entries()) {
+      if (owner === undefined) continue;
+      const completion = owner.nextReady();
+      completion.status = INTERRUPTED;
+      completion.code = 'INTERRUPTED';
+      completion.produced = 0;
+      completion.result = 0;
+      completion.deviceNanos = 0;
+      completion.cookie = (this.#words[this.#end.slotWord(slot) + R_COOKIE_LOW] as number) >>> 0;
+      completion.ran = notTaken.has(slot) ? 'no' : 'maybe';
+      completion.tag = undefined;
+      owner.pushReady();
+    }
+    this.#owners.fill(undefined);
+    this.#inFlight = 0;
+    this.#doorbell.close();
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    this.#mapping.unmap();
+    this.#onEnded(reason === 0 ? 'ENGINE_LOST' : errorCode(reason));
+    for (const queue of listeners) queue.settleReady();
+  }
+
+  /** Hangs up: the daemon frees everything. What is in flight completes as INTERRUPTED. */
+  close(): void {
+    this.#finish();
+  }
+}

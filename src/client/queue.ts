@@ -1,0 +1,275 @@
+// A queue: where a program sends requests and receives completions, in either of two styles.
+//
+//     send / recv / recvSync   no allocation, no promises: the program keeps count and reaps
+//     submit                   a promise for each request
+//
+// A queue is used in one style at a time: while promises are pending, completions go to them.
+
+import { present } from '../shared/assert.ts';
+import { errorCode, WarpError } from '../shared/errors.ts';
+import { type AlgorithmName, type OperationName, operations, sessionKind } from '../shared/operations.ts';
+import type { FastPath } from './fast-path.ts';
+import { type Completion, emptyCompletion, type Request } from './request.ts';
+import { Session, type SessionOptions } from './session.ts';
+
+/** What a queue needs of its connection. */
+export interface QueueOwner {
+  /** The channel at the moment; undefined while it is set up again. Throws when the connection is over for good. */
+  path(): FastPath | undefined;
+  releaseQueue(queue: Queue): Promise<void>;
+  openSession(queue: Queue, options: SessionOptions): Promise<Session>;
+}
+
+interface Pending {
+  readonly request: Request;
+  readonly resolve: (completion: Completion) => void;
+  readonly reject: (error: WarpError) => void;
+}
+
+export interface QueueGrant {
+  readonly algorithm: AlgorithmName;
+  readonly device: string;
+  readonly depth: number;
+  readonly requestBytesMax: number;
+  readonly number: number;
+}
+
+export class Queue {
+  readonly algorithm: AlgorithmName;
+  /** Requests that can be in flight at once. */
+  readonly depth: number;
+  /** The largest input or output of a request, bytes. */
+  readonly requestBytesMax: number;
+  readonly #owner: QueueOwner;
+  #device: string;
+  #number: number;
+  #isReleased = false;
+  /** Sent, and neither received by the program nor handed to a promise. */
+  #inFlight = 0;
+  /** Completions that were reaped on behalf of others: a ring of objects that are used again and again. */
+  readonly #ready: Completion[] = [];
+  #readyHead = 0;
+  #readyCount = 0;
+  /** Promises of requests in flight, by the cookie that stands for each while it is under way. */
+  readonly #pending = new Map<number, Pending>();
+  #nextCookie = 0;
+  /** Requests that wait for room, in order. */
+  #waiting: Pending[] = [];
+
+  /** For Connection only. */
+  constructor(owner: QueueOwner, grant: QueueGrant) {
+    this.#owner = owner;
+    this.algorithm = grant.algorithm;
+    this.#device = grant.device;
+    this.depth = grant.depth;
+    this.requestBytesMax = grant.requestBytesMax;
+    this.#number = grant.number;
+  }
+
+  /** The device that serves it. */
+  get device(): string {
+    return this.#device;
+  }
+
+  /** The daemon's number for it; another one after the connection had to be set up again. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** Requests sent whose completions the program has not received yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Keeps a level or a key for requests to name. Throws INVALID_ARGUMENT where the algorithm takes no such thing. */
+  openSession(options: SessionOptions): Promise<Session> {
+    const kind = sessionKind(this.algorithm);
+    if (!(kind in options)) {
+      throw new WarpError('INVALID_ARGUMENT', {
+        operation: `open a session for "${this.algorithm}"`,
+        found: `${Object.keys(options).join(', ')} given`,
+        hint: kind === 'none' ? 'its requests need no session' : `give a ${kind}`,
+      });
+    }
+    return this.#owner.openSession(this, options);
+  }
+
+  /**
+   * Sends one request. False when the queue is full, or while the connection is set up again: reap, then try again.
+   * Throws INVALID_ARGUMENT for a request that can't be written down, RELEASED after `release`.
+   */
+  send(request: Request): boolean {
+    if (this.#isReleased) throw this.#released('send a request');
+    if (this.#inFlight >= this.depth) return false;
+    const path = this.#owner.path();
+    if (path === undefined || !path.send(this, request)) return false;
+    this.#inFlight += 1;
+    return true;
+  }
+
+  /**
+   * Receives completions without waiting: at most `max`, into the objects of `into`, which are used again (and made
+   * where there are none yet). Returns how many.
+   */
+  recv(into: Completion[], max: number = this.depth): number {
+    for (let index = into.length; index < max; index++) into.push(emptyCompletion());
+    let count = 0;
+    while (count < max && this.#readyCount > 0) {
+      // Exchanged, not copied: the program's old object becomes the ring's.
+      const next = this.#ready[this.#readyHead] as Completion;
+      this.#ready[this.#readyHead] = into[count] as Completion;
+      into[count] = next;
+      this.#dropReady();
+      count += 1;
+    }
+    const path = count < max ? this.#owner.path() : undefined;
+    if (path !== undefined && !path.isEnded) count += path.reap(this, into, count, max - count);
+    this.#inFlight -= count;
+    return count;
+  }
+
+  /**
+   * Receives completions, waiting for the first one: spins shortly, then blocks the thread. Returns 0 if none came
+   * within `timeoutMillis`, or if nothing is in flight.
+   */
+  recvSync(into: Completion[], timeoutMillis: number): number {
+    const endMillis = performance.now() + timeoutMillis;
+    for (;;) {
+      const count = this.recv(into);
+      const leftMillis = endMillis - performance.now();
+      if (count > 0 || leftMillis <= 0) return count;
+      const path = this.#owner.path();
+      if (path === undefined) return 0;
+      if (!path.wait(leftMillis)) return this.recv(into);
+    }
+  }
+
+  /**
+   * Sends a request, as soon as there is room, and resolves with its completion. Rejects with the code that it
+   * failed with. Leave the request object and its ranges alone until then.
+   */
+  submit(request: Request): Promise<Completion> {
+    if (this.#isReleased) return Promise.reject(this.#released(`submit "${request.operation}"`));
+    return new Promise((resolve, reject) => {
+      const pending = { request, resolve, reject };
+      if (this.#waiting.length > 0 || !this.#start(pending)) this.#waiting.push(pending);
+    });
+  }
+
+  /** False when there is no room at the moment. A request that can never be sent rejects at once. */
+  #start(pending: Pending): boolean {
+    const { request } = pending;
+    const cookie = this.#nextCookie;
+    try {
+      const given = request.cookie;
+      request.cookie = cookie;
+      const isSent = this.send(request);
+      if (given === undefined) delete request.cookie;
+      else request.cookie = given;
+      if (!isSent) return false;
+    } catch (error) {
+      pending.reject(error as WarpError);
+      return true;
+    }
+    this.#nextCookie = (cookie + 1) >>> 0;
+    this.#pending.set(cookie, pending);
+    if (this.#pending.size === 1) this.#owner.path()?.listen(this);
+    return true;
+  }
+
+  /** For FastPath only: the object that the next completion of this queue goes into. */
+  nextReady(): Completion {
+    const at = (this.#readyHead + this.#readyCount) % this.depth;
+    const completion = this.#ready[at];
+    if (completion !== undefined) return completion;
+    for (let index = this.#ready.length; index <= at; index++) this.#ready.push(emptyCompletion());
+    return present(this.#ready[at], 'the object just made');
+  }
+
+  /** For FastPath only: the object of `nextReady` was filled in. */
+  pushReady(): void {
+    this.#readyCount += 1;
+  }
+
+  #dropReady(): void {
+    this.#readyHead = (this.#readyHead + 1) % this.depth;
+    this.#readyCount -= 1;
+  }
+
+  /** For FastPath only: hands completions to the promises that wait for them, then sends what waits for room. */
+  settleReady(): void {
+    while (this.#readyCount > 0 && this.#pending.size > 0) {
+      const completion = this.#ready[this.#readyHead] as Completion;
+      const pending = this.#pending.get(completion.cookie);
+      if (pending === undefined) return;
+      this.#pending.delete(completion.cookie);
+      this.#ready[this.#readyHead] = emptyCompletion();
+      this.#dropReady();
+      this.#inFlight -= 1;
+      completion.cookie = pending.request.cookie ?? 0;
+      this.#settle(pending, completion);
+    }
+    this.pump();
+    if (this.#pending.size === 0) this.#owner.path()?.ignore(this);
+  }
+
+  #settle(pending: Pending, completion: Completion): void {
+    const { code, ran } = completion;
+    if (code === 'OK') {
+      pending.resolve(completion);
+    } else if (code === 'INTERRUPTED' && ran === 'no' && !this.#isReleased) {
+      // It certainly has not run: it is sent again as if nothing had happened.
+      this.#waiting.push(pending);
+    } else {
+      const operation = `run "${pending.request.operation}" on ${this.#device}`;
+      pending.reject(
+        new WarpError(errorCode(completion.status), { operation, ran: ran === 'yes' ? undefined : ran }),
+      );
+    }
+  }
+
+  /** For Connection only: there may be room again. */
+  pump(): void {
+    while (this.#waiting.length > 0) {
+      if (this.#isReleased || !this.#start(this.#waiting[0] as Pending)) return;
+      this.#waiting.shift();
+    }
+  }
+
+  /** For Connection only: the daemon has lent it anew. */
+  renew(number: number, device: string): void {
+    this.#number = number;
+    this.#device = device;
+    if (this.#pending.size > 0) this.#owner.path()?.listen(this);
+    this.pump();
+  }
+
+  /** For Connection only: the connection is over, and with it what waits. */
+  fail(error: WarpError): void {
+    this.#isReleased = true;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+
+  /** Gives the queue back. What the device doesn't hold yet fails as CANCELLED. Calling it again does nothing. */
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    for (const { reject, request } of this.#waiting.splice(0)) {
+      reject(new WarpError('CANCELLED', { operation: `run "${request.operation}"`, ran: 'no' }));
+    }
+    await this.#owner.releaseQueue(this);
+  }
+
+  #released(operation: string): WarpError {
+    return new WarpError('RELEASED', { operation, found: 'the queue was released' });
+  }
+}
+
+/** The operations that a queue of an algorithm takes. */
+export function operationsOf(algorithm: AlgorithmName): OperationName[] {
+  return Object.values(operations)
+    .filter((operation) => operation.algorithm === algorithm)
+    .map(({ name }) => name);
+}

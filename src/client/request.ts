@@ -1,0 +1,142 @@
+// Requests and completions as programs see them, and how a request is written into a slot.
+
+import {
+  PARAMETER_WORD,
+  R_AUXILIARY_REGION,
+  R_COOKIE_HIGH,
+  R_COOKIE_LOW,
+  R_DESTINATION_REGION,
+  R_FLAGS,
+  R_OPERATION,
+  R_QUEUE,
+  R_RESERVED,
+  R_SESSION,
+  R_SOURCE_REGION,
+} from '../shared/channel/layout.ts';
+import { type ErrorCode, WarpError } from '../shared/errors.ts';
+import {
+  GCM_IV_BYTES,
+  type Operation,
+  type OperationName,
+  operations,
+  PARAMETER_IV_BYTES,
+  PARAMETER_IV_OFFSET,
+  PARAMETER_PATTERN_BYTES,
+  PARAMETER_TAG_BYTES,
+  PARAMETER_TAG_OFFSET,
+} from '../shared/operations.ts';
+import type { Region } from './region.ts';
+import type { Session } from './session.ts';
+
+/** A part of a region. */
+export interface Range {
+  region: Region;
+  /** From the beginning of the region, bytes. */
+  offset: number;
+  bytes: number;
+}
+
+/** One request. The object may be used again for the next as soon as `send` has returned. */
+export interface Request {
+  operation: OperationName;
+  session?: Session;
+  /** Input. */
+  source?: Range;
+  /** Where the output goes: as much room as the output may need. */
+  destination?: Range;
+  /** Second input: what `compare` compares with; GCM's additional authenticated data. */
+  auxiliary?: Range;
+  /** 12 bytes for GCM, 16 for CBC. */
+  iv?: Uint8Array;
+  /** GCM decryption: the 16 bytes of the tag. */
+  tag?: Uint8Array;
+  /** `fill`: the 8 bytes that repeat. */
+  pattern?: Uint8Array;
+  /** The program's own, 0 to 2^32 - 1; returned in the completion. */
+  cookie?: number;
+}
+
+/** What became of a request. */
+export interface Completion {
+  /** 0: done; otherwise the number of the code. */
+  status: number;
+  code: ErrorCode | 'OK';
+  /** Bytes of output; for `compare` the offset of the first difference. */
+  produced: number;
+  /** `crc32`: the checksum; `compare`: 0 equal, 1 different. */
+  result: number;
+  /** Device time, nanoseconds. */
+  deviceNanos: number;
+  cookie: number;
+  /** Where the code is INTERRUPTED or CANCELLED: whether it can have run. */
+  ran: 'yes' | 'no' | 'maybe';
+  /** GCM encryption: the tag, 16 bytes. */
+  tag: Buffer | undefined;
+}
+
+export function emptyCompletion(): Completion {
+  return {
+    status: 0,
+    code: 'OK',
+    produced: 0,
+    result: 0,
+    deviceNanos: 0,
+    cookie: 0,
+    ran: 'yes',
+    tag: undefined,
+  };
+}
+
+/** Writes all words of a slot, whose last request may have used others. `bytes` and `words` are the same memory. */
+export function writeRequest(
+  words: Int32Array,
+  bytes: Buffer,
+  at: number,
+  queueNumber: number,
+  request: Request,
+): Operation {
+  const operation = operations[request.operation];
+  words[at + R_OPERATION] = operation.number;
+  words[at + R_QUEUE] = queueNumber;
+  words[at + R_SESSION] = request.session === undefined ? 0 : request.session.number;
+  words[at + R_FLAGS] = 0;
+  words[at + R_COOKIE_LOW] = request.cookie ?? 0;
+  words[at + R_COOKIE_HIGH] = 0;
+  writeRange(words, at + R_SOURCE_REGION, request.source);
+  writeRange(words, at + R_DESTINATION_REGION, request.destination);
+  writeRange(words, at + R_AUXILIARY_REGION, request.auxiliary);
+  words[at + R_RESERVED] = 0;
+  if (operation.parameterBytes > 0) writeParameters(bytes, (at + PARAMETER_WORD) * 4, request);
+  return operation;
+}
+
+function writeRange(words: Int32Array, at: number, range: Range | undefined): void {
+  words[at] = range === undefined ? 0 : range.region.number;
+  words[at + 1] = range === undefined ? 0 : range.offset;
+  words[at + 2] = range === undefined ? 0 : range.bytes;
+}
+
+function writeParameters(bytes: Buffer, at: number, request: Request): void {
+  const { operation, iv, tag, pattern } = request;
+  if (operation === 'fill') {
+    bytes.set(exactly(pattern, PARAMETER_PATTERN_BYTES, operation, 'pattern'), at);
+    return;
+  }
+  const isGcm = operation === 'aes-256-gcm-encrypt' || operation === 'aes-256-gcm-decrypt';
+  bytes.set(
+    exactly(iv, isGcm ? GCM_IV_BYTES : PARAMETER_IV_BYTES, operation, 'iv'),
+    at + PARAMETER_IV_OFFSET,
+  );
+  if (operation === 'aes-256-gcm-decrypt') {
+    bytes.set(exactly(tag, PARAMETER_TAG_BYTES, operation, 'tag'), at + PARAMETER_TAG_OFFSET);
+  }
+}
+
+function exactly(value: Uint8Array | undefined, length: number, operation: string, name: string): Uint8Array {
+  if (value?.length === length) return value;
+  throw new WarpError('INVALID_ARGUMENT', {
+    operation: `send a request "${operation}"`,
+    found: value === undefined ? `no ${name}` : `${name} has ${value.length} bytes`,
+    hint: `give ${length} bytes as ${name}`,
+  });
+}

@@ -1,0 +1,126 @@
+// The broker's process: the gRPC and fd sockets on one side, links to custodian and engine on the other.
+
+import { join } from 'node:path';
+import { driverEntry } from '../../hwdrivers/drivers.ts';
+import { WarpError } from '../../shared/errors.ts';
+import { CUSTODIAN_SOCKET, ENGINE_SOCKET, FD_SOCKET, GRPC_SOCKET } from '../../shared/runtime-paths.ts';
+import type { PeerCredentials } from '../../sys/socket.ts';
+import { brokerContract, custodianContract, engineContract, noContract } from '../contracts.ts';
+import { Peer } from '../peer.ts';
+import { createLog, endOnSignal, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { FdServer } from './fd-server.ts';
+import { type Connection, GrpcServer, type Methods } from './grpc-server.ts';
+import { BrokerService } from './service.ts';
+import { type ProcessName, Tokens } from './tokens.ts';
+
+/** What clients may take to see their requests finished when the daemon stops, milliseconds. */
+const DRAIN_MILLIS = 5_000;
+/** Connections beside those of channels: command lines, a client's second try. */
+const SPARE_CONNECTIONS = 64;
+
+export async function runBroker(options: RoleOptions): Promise<void> {
+  const log = createLog('broker', options.logLevel);
+  const lock = lockRole('broker', options.runtimeDir);
+  const startedMillis = performance.now();
+  const tokens = new Tokens();
+
+  const custodian = new Peer(
+    'custodian',
+    join(options.runtimeDir, CUSTODIAN_SOCKET),
+    { serves: noContract, calls: custodianContract },
+    {},
+    { onUp() {}, onDown: (reason) => log.warn({ reason }, 'the custodian is gone') },
+  );
+  await custodian.connect();
+  const configuration = await custodian.link.call('configuration', {});
+
+  const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<ProcessName | undefined> => {
+    if (pid <= 0) return undefined;
+    const { process } = await custodian.link.call('identify', { pid });
+    return process === null ? undefined : { uid, pid, startTicks: process.startTicks };
+  };
+  const identities = new WeakMap<Connection, ProcessName>();
+  const identify = async (connection: Connection): Promise<ProcessName> => {
+    const known = identities.get(connection) ?? (await identifyPeer(connection.peer));
+    if (known === undefined) {
+      const found = `process ${connection.peer.pid}, which connected, is not there any more`;
+      throw new WarpError('PERMISSION_DENIED', { operation: 'identify the caller', found });
+    }
+    identities.set(connection, known);
+    return known;
+  };
+
+  const devices = Object.entries(configuration.devices).map(
+    ([name, device]) =>
+      [name, driverEntry(name, device, configuration.limits.request_bytes).algorithms] as const,
+  );
+  const service = new BrokerService({
+    limits: configuration.limits,
+    deviceAlgorithms: new Map(devices),
+    tokens,
+    log,
+    engine: () => engine.link,
+    identify,
+    status: () => ({
+      uptimeMillis: Math.round(performance.now() - startedMillis),
+      connections: grpc.connections,
+      processes: [
+        { name: 'broker', pid: process.pid, isConnected: true },
+        { name: 'custodian', isConnected: custodian.isUp },
+        { name: 'engine', isConnected: engine.isUp },
+      ],
+    }),
+  });
+
+  const engine = new Peer(
+    'engine',
+    join(options.runtimeDir, ENGINE_SOCKET),
+    { serves: brokerContract, calls: engineContract },
+    {
+      channelEnded: ({ channel, reason }) => {
+        service.channelEnded(channel, reason);
+        return {};
+      },
+    },
+    {
+      onUp() {},
+      onDown: (reason) => {
+        log.warn({ reason }, 'the engine is gone');
+        service.engineLost();
+      },
+    },
+  );
+  await engine.connect();
+
+  const connectionsPerUid = configuration.limits.channels + SPARE_CONNECTIONS;
+  const methods: Methods = {
+    listDevices: () => service.listDevices(),
+    getStatus: (connection) => service.getStatus(connection),
+    listQueues: (connection) => service.listQueues(connection),
+    openChannel: (connection, request) => service.openChannel(connection, request),
+    resumeChannel: (connection, request) => service.resumeChannel(connection, request),
+    closeChannel: (connection, request) => service.closeChannel(connection, request),
+    requestQueue: (connection, request) => service.requestQueue(connection, request),
+    releaseQueue: (connection, request) => service.releaseQueue(connection, request),
+    openSession: (connection, request) => service.openSession(connection, request),
+    closeSession: (connection, request) => service.closeSession(connection, request),
+    shareRegion: (connection, request) => service.shareRegion(connection, request),
+    releaseRegion: (connection, request) => service.releaseRegion(connection, request),
+  };
+  const grpc = new GrpcServer(join(options.runtimeDir, GRPC_SOCKET), methods, connectionsPerUid, log);
+  const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyPeer, log);
+  await fdServer.listen();
+  await grpc.listen();
+
+  endOnSignal(log, async () => {
+    if (engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
+    grpc.close();
+    fdServer.close();
+    tokens.close();
+    engine.close();
+    custodian.close();
+    lock.close();
+  });
+  log.info({ devices: Object.keys(configuration.devices) }, 'broker ready');
+  tellReady();
+}

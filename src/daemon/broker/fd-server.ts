@@ -1,0 +1,92 @@
+// The fd socket: takes a token, hands out the descriptors that it stands for (shared/fd-protocol.ts). Anybody may
+// connect, so a connection is bounded in bytes, in time, and in number for each user.
+
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { encodeFdAnswer } from '../../shared/fd-protocol.ts';
+import { TOKEN_BYTES } from '../../shared/limits.ts';
+import { closeAll } from '../../sys/fd.ts';
+import { peerCredentials, type PeerCredentials, sendWithFds } from '../../sys/socket.ts';
+import { socketNumber } from '../../sys/stream.ts';
+import type { ProcessName, Tokens } from './tokens.ts';
+
+/** A client sends its token at once; who doesn't is cut off, milliseconds. */
+const CONNECTION_MILLIS_MAX = 2_000;
+const CONNECTIONS_PER_UID_MAX = 64;
+
+/** Resolves to the process that connected, undefined if it is gone. */
+export type Identify = (peer: PeerCredentials) => Promise<ProcessName | undefined>;
+
+export class FdServer {
+  readonly #server: Server;
+  readonly #path: string;
+  readonly #tokens: Tokens;
+  readonly #identify: Identify;
+  readonly #log: Logger;
+  readonly #connections = new Map<number, Set<Socket>>();
+
+  constructor(path: string, tokens: Tokens, identify: Identify, log: Logger) {
+    this.#path = path;
+    this.#tokens = tokens;
+    this.#identify = identify;
+    this.#log = log;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  async listen(): Promise<void> {
+    rmSync(this.#path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#path, () => resolve());
+    });
+    chmodSync(this.#path, 0o666);
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const sockets of this.#connections.values()) for (const socket of sockets) socket.destroy();
+    rmSync(this.#path, { force: true });
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    const peer = peerCredentials(socketNumber(socket));
+    const ofUid = this.#connections.get(peer.uid) ?? new Set();
+    if (ofUid.size >= CONNECTIONS_PER_UID_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(peer.uid, ofUid.add(socket));
+    const timer = setTimeout(() => socket.destroy(), CONNECTION_MILLIS_MAX);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      ofUid.delete(socket);
+      if (ofUid.size === 0) this.#connections.delete(peer.uid);
+    });
+    let received = Buffer.alloc(0);
+    const onData = (bytes: Buffer): void => {
+      received = Buffer.concat([received, bytes]);
+      if (received.length < TOKEN_BYTES) return;
+      socket.off('data', onData);
+      socket.pause();
+      void this.#answer(socket, peer, received);
+    };
+    socket.on('data', onData);
+  }
+
+  async #answer(socket: Socket, peer: PeerCredentials, token: Buffer): Promise<void> {
+    const caller = await this.#identify(peer).catch(() => undefined);
+    const isToken = token.length === TOKEN_BYTES && caller !== undefined;
+    const fds = isToken ? this.#tokens.redeem(token, caller) : undefined;
+    if (fds === undefined) this.#log.warn({ uid: peer.uid, pid: peer.pid }, 'token refused');
+    try {
+      if (!socket.destroyed) sendWithFds(socketNumber(socket), encodeFdAnswer(fds?.length ?? 0), fds ?? []);
+    } catch (error) {
+      this.#log.debug({ err: error, pid: peer.pid }, 'a client left before it had its descriptors');
+    } finally {
+      closeAll(fds ?? []);
+      socket.end();
+    }
+  }
+}

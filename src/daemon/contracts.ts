@@ -1,0 +1,133 @@
+// What the daemon's processes ask of each other: every call, with what it carries. Checked on arrival, even though
+// the peers are our own: a bug on one side ends as an error here and not as memory written on the other.
+
+import { z } from 'zod';
+import { algorithmNames } from '../shared/operations.ts';
+import {
+  CHANNEL_QUEUES_MAX,
+  CHANNEL_REGIONS_MAX,
+  CHANNEL_SESSIONS_MAX,
+  REGION_BYTES_MAX,
+} from '../shared/limits.ts';
+import { configurationSchema } from './config/schema.ts';
+
+const nothing = z.strictObject({});
+const channel = z.number().int().positive();
+const queue = z.number().int().min(1).max(CHANNEL_QUEUES_MAX);
+const session = z.number().int().min(1).max(CHANNEL_SESSIONS_MAX);
+const region = z.number().int().min(1).max(CHANNEL_REGIONS_MAX);
+const algorithm = z.enum(algorithmNames);
+const count = z.number().int().nonnegative();
+
+const tenantLimits = z.strictObject({
+  weight: z.number().positive(),
+  inFlightMax: z.number().int().positive(),
+  requestBytesMax: z.number().int().positive(),
+});
+
+const deviceStatus = z.strictObject({
+  name: z.string(),
+  driver: z.string(),
+  algorithms: z.array(algorithm),
+  state: z.enum(['starting', 'ready', 'failed']),
+  hardwareQueues: count,
+  queuesLent: count,
+  inFlight: count,
+  completed: count,
+  failed: count,
+  resets: count,
+  libraries: z.record(z.string(), z.string()),
+});
+export type DeviceStatus = z.infer<typeof deviceStatus>;
+
+const queueStatus = z.strictObject({
+  channel,
+  queue,
+  tenant: z.string(),
+  device: z.string(),
+  algorithm,
+  depth: count,
+  inFlight: count,
+  completed: count,
+});
+export type QueueStatus = z.infer<typeof queueStatus>;
+
+/** What the engine does for the broker. */
+export const engineContract = {
+  /** Descriptors: the channel's memory, the engine's end of the doorbell. */
+  openChannel: {
+    request: z.strictObject({ channel, slots: count, tenant: z.string(), limits: tenantLimits }),
+    reply: nothing,
+    fds: 2,
+  },
+  closeChannel: { request: z.strictObject({ channel }), reply: nothing, fds: 0 },
+  openQueue: {
+    request: z.strictObject({
+      channel,
+      queue,
+      device: z.string(),
+      algorithm,
+      depth: z.number().int().positive(),
+    }),
+    reply: nothing,
+    fds: 0,
+  },
+  closeQueue: { request: z.strictObject({ channel, queue }), reply: nothing, fds: 0 },
+  openSession: {
+    request: z.strictObject({
+      channel,
+      session,
+      algorithm,
+      parameters: z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('level'), level: z.number().int() }),
+        z.strictObject({ kind: z.literal('key'), key: z.string() }),
+      ]),
+    }),
+    reply: nothing,
+    fds: 0,
+  },
+  closeSession: { request: z.strictObject({ channel, session }), reply: nothing, fds: 0 },
+  /** Descriptor: the region's memory. */
+  addRegion: {
+    request: z.strictObject({ channel, region, bytes: z.number().int().positive().max(REGION_BYTES_MAX) }),
+    reply: nothing,
+    fds: 1,
+  },
+  /** Answered when no request in flight uses it any more. */
+  removeRegion: { request: z.strictObject({ channel, region }), reply: nothing, fds: 0 },
+  status: {
+    request: nothing,
+    reply: z.strictObject({ devices: z.array(deviceStatus), channels: count, turns: count }),
+    fds: 0,
+  },
+  queues: { request: nothing, reply: z.strictObject({ queues: z.array(queueStatus) }), fds: 0 },
+  /** Finishes what is in flight, then ends all channels, telling their clients that the daemon stops. */
+  drain: { request: z.strictObject({ timeoutMillis: count }), reply: nothing, fds: 0 },
+} as const;
+
+/** What the broker does for the engine. */
+export const brokerContract = {
+  /** The channel is over: its client hung up, or broke the protocol (`reason` is an error number). */
+  channelEnded: { request: z.strictObject({ channel, reason: count }), reply: nothing, fds: 0 },
+} as const;
+
+const processIdentity = z.strictObject({
+  /** When the process started, clock ticks since boot: with the pid, it names one process for good. */
+  startTicks: z.string(),
+  command: z.string(),
+});
+export type ProcessIdentity = z.infer<typeof processIdentity>;
+
+/** What the custodian does for broker and engine. */
+export const custodianContract = {
+  configuration: { request: nothing, reply: configurationSchema, fds: 0 },
+  /** Who a process is; null if there is none with this number. */
+  identify: {
+    request: z.strictObject({ pid: z.number().int().positive() }),
+    reply: z.strictObject({ process: processIdentity.nullable() }),
+    fds: 0,
+  },
+} as const;
+
+/** The side of a link that only calls. */
+export const noContract = {} as const;

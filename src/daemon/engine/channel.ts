@@ -1,0 +1,351 @@
+// The engine's side of one client's channel: takes submissions, copies and checks them, hands them to their
+// queues, and posts completions.
+//
+// Everything that decides is private to the engine: the copy of each request (a row), which slots are in flight,
+// the tables of queues, regions and sessions. The shared memory is read once per request and never again.
+//
+//   submission ring -> slot --copy--> row --check--> queue -> scheduler -> device -> complete -> completion ring
+//                                      \--bad------> completion with a code
+//
+// Invariants: a slot's request is in flight from `take` until `complete`, exactly once; each one taken gets one
+// completion, unless the channel has ended.
+
+import {
+  C_DEVICE_NANOS,
+  C_PRODUCED,
+  C_RESULT,
+  C_STATUS,
+  COMPLETION_WORDS,
+  type ChannelGeometry,
+  PARAMETER_WORD,
+  R_AUXILIARY_REGION,
+  R_COOKIE_HIGH,
+  R_COOKIE_LOW,
+  R_DESTINATION_BYTES,
+  R_DESTINATION_REGION,
+  R_FLAGS,
+  R_OPERATION,
+  R_QUEUE,
+  R_RESERVED,
+  R_SESSION,
+  R_SOURCE_BYTES,
+  R_SOURCE_REGION,
+  SLOT_WORDS,
+} from '../../shared/channel/layout.ts';
+import { CORRUPT, ServiceEnd } from '../../shared/channel/service-end.ts';
+import { errorNumber } from '../../shared/errors.ts';
+import {
+  CHANNEL_QUEUES_MAX,
+  CHANNEL_REGIONS_MAX,
+  CHANNEL_SESSIONS_MAX,
+  MALFORMED_ENTRIES_MAX,
+} from '../../shared/limits.ts';
+import { algorithmIndex, OPERATION_NUMBERS, operationsByNumber } from '../../shared/operations.ts';
+import type { Queue } from './queue.ts';
+import type { Tenant } from './tenant.ts';
+
+/** Requests taken from one channel before others have their turn. */
+const TAKE_MAX = 64;
+
+const BAD_REQUEST = errorNumber('BAD_REQUEST');
+const UNKNOWN_OPERATION = errorNumber('UNKNOWN_OPERATION');
+const UNKNOWN_QUEUE = errorNumber('UNKNOWN_QUEUE');
+const UNKNOWN_SESSION = errorNumber('UNKNOWN_SESSION');
+const UNKNOWN_REGION = errorNumber('UNKNOWN_REGION');
+const OUT_OF_RANGE = errorNumber('OUT_OF_RANGE');
+const SLOT_BUSY = errorNumber('SLOT_BUSY');
+const OPERATION_NOT_ALLOWED = errorNumber('OPERATION_NOT_ALLOWED');
+const TOO_LARGE = errorNumber('TOO_LARGE');
+const QUEUE_FULL = errorNumber('QUEUE_FULL');
+const CORRUPT_RING = errorNumber('CORRUPT_RING');
+const MALFORMED_ENTRIES = errorNumber('MALFORMED_ENTRIES');
+
+// The operation table as flat arrays by operation number, for the check of each request.
+const USES_SOURCE = 1;
+const USES_DESTINATION = 2;
+const USES_AUXILIARY = 4;
+const USES_SESSION = 8;
+const operationUses = new Uint8Array(OPERATION_NUMBERS);
+const operationAlgorithm = new Uint8Array(OPERATION_NUMBERS).fill(0xff);
+const operationParameterWords = new Uint8Array(OPERATION_NUMBERS);
+const operationResultWords = new Uint8Array(OPERATION_NUMBERS);
+for (const operation of operationsByNumber) {
+  if (operation === undefined) continue;
+  const { ranges, session, number } = operation;
+  operationUses[number] =
+    (ranges.source ? USES_SOURCE : 0) |
+    (ranges.destination ? USES_DESTINATION : 0) |
+    (ranges.auxiliary === 'no' ? 0 : USES_AUXILIARY) |
+    (session === 'none' ? 0 : USES_SESSION);
+  operationAlgorithm[number] = algorithmIndex(operation.algorithm);
+  operationParameterWords[number] = operation.parameterBytes / 4;
+  operationResultWords[number] = operation.resultBytes / 4;
+}
+
+/** What a channel tells the engine; both are called from `take` and `complete`. */
+export interface ChannelEvents {
+  /** A queue has a request that it had not before. */
+  onWaiting(queue: Queue): void;
+  /** There are completions that were not published. */
+  onPosted(channel: Channel): void;
+}
+
+/** What `take` found; a number above 0 is how many requests it took. */
+export const TAKE_NOTHING = 0;
+/** The client broke the protocol: the reason is in `violation`. */
+export const TAKE_VIOLATION = -1;
+/** The tenant has as much in flight as it may. */
+export const TAKE_LIMITED = -2;
+
+export class Channel {
+  readonly id: number;
+  readonly tenant: Tenant;
+  readonly end: ServiceEnd;
+  /** Private copies of the requests in flight, SLOT_WORDS words for each slot. */
+  readonly rows: Int32Array;
+  /** Links of the queues' lists of waiting slots. */
+  readonly nextSlot: Int32Array;
+  readonly queues: (Queue | undefined)[] = [];
+  /** Handles and sizes of regions, handles and algorithms of sessions, by number; 0: there is none. */
+  readonly regionHandles = new Int32Array(CHANNEL_REGIONS_MAX + 1);
+  readonly regionBytes = new Int32Array(CHANNEL_REGIONS_MAX + 1);
+  readonly sessionHandles = new Int32Array(CHANNEL_SESSIONS_MAX + 1);
+  readonly sessionAlgorithms = new Uint8Array(CHANNEL_SESSIONS_MAX + 1);
+  inFlight = 0;
+  /** Requests that a device holds: they still use regions when the channel has ended. */
+  inDevice = 0;
+  /** The engine polls it. */
+  isAwake = false;
+  /** It is in the engine's list of channels with unpublished completions. */
+  isPosted = false;
+  isEnded = false;
+  /** When its last submission was found, by the engine's clock. */
+  lastWorkMillis = 0;
+  /** The error number for the header, once `take` found a violation. */
+  violation = 0;
+  readonly #events: ChannelEvents;
+  readonly #isInFlight: Uint8Array;
+  #malformedInRow = 0;
+
+  constructor(
+    id: number,
+    tenant: Tenant,
+    words: Int32Array,
+    geometry: ChannelGeometry,
+    events: ChannelEvents,
+  ) {
+    this.id = id;
+    this.tenant = tenant;
+    this.end = new ServiceEnd(words, geometry);
+    this.rows = new Int32Array(geometry.slots * SLOT_WORDS);
+    this.nextSlot = new Int32Array(geometry.slots);
+    this.#isInFlight = new Uint8Array(geometry.slots);
+    this.#events = events;
+  }
+
+  isSlotInFlight(slot: number): boolean {
+    return this.#isInFlight[slot] === 1;
+  }
+
+  /** Takes what was submitted, up to a bound. */
+  take(): number {
+    const { end, tenant } = this;
+    const available = end.available();
+    if (available === 0) return TAKE_NOTHING;
+    if (available === CORRUPT || !end.hasCompletionRoom(this.inFlight, available))
+      return this.#violate(CORRUPT_RING);
+    const room = tenant.limits.inFlightMax - tenant.inFlight;
+    if (room <= 0) return TAKE_LIMITED;
+    const count = Math.min(available, room, TAKE_MAX);
+    for (let taken = 0; taken < count; taken++) {
+      const slot = end.takeSlot();
+      if (slot === CORRUPT) return this.#violate(CORRUPT_RING);
+      this.#takeOne(slot);
+    }
+    end.publishTaken();
+    return this.#malformedInRow > MALFORMED_ENTRIES_MAX ? this.#violate(MALFORMED_ENTRIES) : count;
+  }
+
+  #violate(reason: number): number {
+    this.violation = reason;
+    return TAKE_VIOLATION;
+  }
+
+  #takeOne(slot: number): void {
+    if (this.#isInFlight[slot] !== 0) {
+      // The row belongs to the request in flight. The cookie is the client's own, so it may be read late.
+      const at = this.end.slotWord(slot);
+      const { words } = this.end;
+      this.#malformedInRow += 1;
+      this.#post(slot, SLOT_BUSY, words[at + R_COOKIE_LOW] as number, words[at + R_COOKIE_HIGH] as number);
+      return;
+    }
+    this.#copy(slot);
+    const status = this.#check(slot * SLOT_WORDS);
+    if (status !== 0) {
+      const { rows } = this;
+      const base = slot * SLOT_WORDS;
+      this.tenant.failed += 1;
+      // Too much or too large is a client in a hurry, not a broken one.
+      if (status !== QUEUE_FULL && status !== TOO_LARGE) this.#malformedInRow += 1;
+      this.#post(slot, status, rows[base + R_COOKIE_LOW] as number, rows[base + R_COOKIE_HIGH] as number);
+      return;
+    }
+    this.#malformedInRow = 0;
+    const queue = this.queues[this.rows[slot * SLOT_WORDS + R_QUEUE] as number] as Queue;
+    this.#isInFlight[slot] = 1;
+    this.inFlight += 1;
+    this.tenant.inFlight += 1;
+    queue.inFlight += 1;
+    queue.append(slot);
+    this.#events.onWaiting(queue);
+  }
+
+  /** Reads a slot once: what the client writes there from now on has no effect. */
+  #copy(slot: number): void {
+    const { rows } = this;
+    const { words } = this.end;
+    const at = this.end.slotWord(slot);
+    const base = slot * SLOT_WORDS;
+    for (let word = 0; word < PARAMETER_WORD; word++) rows[base + word] = words[at + word] as number;
+    const operation = rows[base + R_OPERATION] as number;
+    if (operation >>> 0 >= OPERATION_NUMBERS) return;
+    const end = PARAMETER_WORD + (operationParameterWords[operation] as number);
+    for (let word = PARAMETER_WORD; word < end; word++) rows[base + word] = words[at + word] as number;
+  }
+
+  /** Checks a row, and puts the devices' handles in place of the client's numbers; 0 or why it is refused. */
+  #check(base: number): number {
+    const { rows } = this;
+    const operation = rows[base + R_OPERATION] as number;
+    if (operation >>> 0 >= OPERATION_NUMBERS) return UNKNOWN_OPERATION;
+    const algorithm = operationAlgorithm[operation] as number;
+    if (algorithm === 0xff) return UNKNOWN_OPERATION;
+    if ((rows[base + R_FLAGS] as number) !== 0 || (rows[base + R_RESERVED] as number) !== 0)
+      return BAD_REQUEST;
+    const queueNumber = rows[base + R_QUEUE] as number;
+    if (queueNumber >>> 0 > CHANNEL_QUEUES_MAX) return UNKNOWN_QUEUE;
+    const queue = this.queues[queueNumber];
+    if (queue === undefined) return UNKNOWN_QUEUE;
+    if (queue.algorithmIndex !== algorithm) return OPERATION_NOT_ALLOWED;
+    if (queue.inFlight >= queue.depth) return QUEUE_FULL;
+    const uses = operationUses[operation] as number;
+    return uses === 0 ? 0 : this.#checkUses(base, uses, algorithm);
+  }
+
+  #checkUses(base: number, uses: number, algorithm: number): number {
+    if ((uses & USES_SESSION) !== 0) {
+      const session = this.rows[base + R_SESSION] as number;
+      if (session >>> 0 > CHANNEL_SESSIONS_MAX || this.sessionHandles[session] === 0) return UNKNOWN_SESSION;
+      if (this.sessionAlgorithms[session] !== algorithm) return UNKNOWN_SESSION;
+      this.rows[base + R_SESSION] = this.sessionHandles[session] as number;
+    }
+    const source = this.#checkRange(base + R_SOURCE_REGION, uses & USES_SOURCE);
+    if (source !== 0) return source;
+    const destination = this.#checkRange(base + R_DESTINATION_REGION, uses & USES_DESTINATION);
+    if (destination !== 0) return destination;
+    return this.#checkRange(base + R_AUXILIARY_REGION, uses & USES_AUXILIARY);
+  }
+
+  /** Region, offset and length of a range are three words in a row. An unused range counts as empty. */
+  #checkRange(at: number, isUsed: number): number {
+    const { rows } = this;
+    const region = rows[at] as number;
+    const bytes = (rows[at + 2] as number) >>> 0;
+    if (isUsed === 0 || bytes === 0) {
+      rows[at] = 0;
+      rows[at + 1] = 0;
+      rows[at + 2] = 0;
+      return 0;
+    }
+    if (region >>> 0 > CHANNEL_REGIONS_MAX) return UNKNOWN_REGION;
+    const regionBytes = this.regionBytes[region] as number;
+    if (regionBytes === 0) return UNKNOWN_REGION;
+    if (((rows[at + 1] as number) >>> 0) + bytes > regionBytes) return OUT_OF_RANGE;
+    if (bytes > this.tenant.limits.requestBytesMax) return TOO_LARGE;
+    rows[at] = this.regionHandles[region] as number;
+    return 0;
+  }
+
+  /** Input and output of a request in flight together, bytes: what its cost is estimated from. */
+  requestBytes(slot: number): number {
+    const base = slot * SLOT_WORDS;
+    return (this.rows[base + R_SOURCE_BYTES] as number) + (this.rows[base + R_DESTINATION_BYTES] as number);
+  }
+
+  /** Whether a request in flight names a region or session by this device handle. */
+  usesHandle(handle: number): boolean {
+    const { rows } = this;
+    return this.#isInFlight.some((isInFlight, slot) => {
+      const base = slot * SLOT_WORDS;
+      return (
+        isInFlight === 1 &&
+        (rows[base + R_SESSION] === handle ||
+          rows[base + R_SOURCE_REGION] === handle ||
+          rows[base + R_DESTINATION_REGION] === handle ||
+          rows[base + R_AUXILIARY_REGION] === handle)
+      );
+    });
+  }
+
+  operationOf(slot: number): number {
+    return this.rows[slot * SLOT_WORDS + R_OPERATION] as number;
+  }
+
+  /** Completes a request with what the device said. */
+  complete(queue: Queue, slot: number, completion: Int32Array): void {
+    const status = completion[C_STATUS] as number;
+    const { tenant } = this;
+    tenant.completed += 1;
+    tenant.bytes += this.requestBytes(slot);
+    if (status !== 0) tenant.failed += 1;
+    const results = operationResultWords[this.operationOf(slot)] as number;
+    if (results > 0 && !this.isEnded) {
+      const at = this.end.slotWord(slot) + PARAMETER_WORD;
+      const { words } = this.end;
+      for (let word = 0; word < results; word++)
+        words[at + word] = completion[COMPLETION_WORDS + word] as number;
+    }
+    this.#finish(
+      queue,
+      slot,
+      status,
+      completion[C_PRODUCED] as number,
+      completion[C_RESULT] as number,
+      completion[C_DEVICE_NANOS] as number,
+    );
+  }
+
+  /** Completes a request that no device has completed, with a code. */
+  fail(queue: Queue, slot: number, status: number): void {
+    this.tenant.failed += 1;
+    this.#finish(queue, slot, status, 0, 0, 0);
+  }
+
+  #finish(queue: Queue, slot: number, status: number, produced: number, result: number, nanos: number): void {
+    this.#isInFlight[slot] = 0;
+    this.inFlight -= 1;
+    this.tenant.inFlight -= 1;
+    queue.inFlight -= 1;
+    queue.completed += 1;
+    const base = slot * SLOT_WORDS;
+    const { rows } = this;
+    const cookieLow = rows[base + R_COOKIE_LOW] as number;
+    this.#post(slot, status, cookieLow, rows[base + R_COOKIE_HIGH] as number, produced, result, nanos);
+  }
+
+  #post(
+    slot: number,
+    status: number,
+    cookieLow: number,
+    cookieHigh: number,
+    produced = 0,
+    result = 0,
+    nanos = 0,
+  ): void {
+    if (!this.isEnded) this.end.post(slot, status, cookieLow, cookieHigh, produced, result, nanos);
+    if (this.isPosted) return;
+    this.isPosted = true;
+    this.#events.onPosted(this);
+  }
+}

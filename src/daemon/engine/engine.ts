@@ -1,0 +1,237 @@
+// The engine: channels on one side, devices on the other, and the loop that moves requests between them.
+//
+// The loop runs in turns of a fraction of a millisecond, between which the event loop runs:
+//
+//     event loop (doorbells, control messages, timers)
+//        ^  |
+//        |  v
+//      turn: round, round, round ...     a round visits each awake channel once, dispatches, reaps, publishes
+//        |
+//        +-- nothing for a while: raise the wake-up flags, look once more, sleep until something rings
+//
+// How long it spins before it sleeps follows what sleeping was worth: a sleep that ended soon makes the next spin
+// longer, one that lasted makes it shorter. Only what rang or has work is visited, so idle channels cost nothing.
+
+import { assert } from '../../shared/assert.ts';
+import { Channel, TAKE_LIMITED, TAKE_NOTHING, TAKE_VIOLATION } from './channel.ts';
+import type { Device } from './device.ts';
+import type { Tenant } from './tenant.ts';
+
+/** Work before the event loop has its turn again, milliseconds. */
+const TURN_MILLIS = 0.2;
+/** The longest that the engine spins without finding anything, milliseconds: about the cost of two wake-ups. */
+const SPIN_MILLIS_MAX = 0.1;
+const SPIN_MILLIS_FIRST = 0.01;
+/** Rounds between two looks at the clock. */
+const ROUNDS_PER_CLOCK = 32;
+/** A channel without a submission for this long is put to sleep while others keep the engine busy. */
+const CHANNEL_IDLE_MILLIS = 0.5;
+/** How often running requests are checked against their time limit, milliseconds. */
+const TIME_CHECK_MILLIS = 50;
+
+/** Time as the engine knows it: read once in a while, good enough for limits of milliseconds. */
+export interface Clock {
+  nowMillis: number;
+}
+
+export interface LoopEvents {
+  /** The client broke the protocol; `channel.violation` says how. */
+  onViolation(channel: Channel): void;
+  /** Wakes the client of the channel. */
+  ring(channel: Channel): void;
+  /** Requests of the channel have completed. */
+  onCompleted(channel: Channel): void;
+}
+
+export class Engine {
+  readonly clock: Clock = { nowMillis: performance.now() };
+  readonly devices: Device[] = [];
+  readonly #events: LoopEvents;
+  readonly #cores: number;
+  /** Channels that are polled. */
+  readonly #awake: Channel[] = [];
+  /** Channels with completions to publish. */
+  #posted: Channel[] = [];
+  /** Tenants whose channels wait for requests to complete. */
+  readonly #limited = new Set<Tenant>();
+  #spinMillis = SPIN_MILLIS_FIRST;
+  #lastWorkMillis = 0;
+  #sleptAtMillis = 0;
+  #isAsleep = true;
+  #isTurnScheduled = false;
+  #timeCheck: NodeJS.Timeout | undefined = undefined;
+  turns = 0;
+
+  /** `cores`: processors that the engine shares with the workers of its soft devices. */
+  constructor(events: LoopEvents, cores: number) {
+    this.#events = events;
+    this.#cores = cores;
+  }
+
+  /** The channel rang, or is new: visits it from now on, at once if the engine slept. */
+  wakeChannel(channel: Channel): void {
+    if (channel.isEnded) return;
+    if (!channel.isAwake) {
+      channel.isAwake = true;
+      channel.lastWorkMillis = this.clock.nowMillis;
+      this.#awake.push(channel);
+    }
+    this.wake();
+  }
+
+  /** Something may have changed: looks at everything that is not asleep. */
+  wake(): void {
+    if (!this.#isAsleep) return;
+    this.#isAsleep = false;
+    const now = performance.now();
+    const sleptMillis = now - this.#sleptAtMillis;
+    // A sleep shorter than a spin would have been is one that spinning would have saved.
+    if (sleptMillis < SPIN_MILLIS_MAX) {
+      this.#spinMillis = Math.min(SPIN_MILLIS_MAX, Math.max(SPIN_MILLIS_FIRST, this.#spinMillis * 2));
+    } else {
+      this.#spinMillis /= 2;
+    }
+    this.#lastWorkMillis = now;
+    this.#turn();
+  }
+
+  forget(channel: Channel): void {
+    channel.isAwake = false;
+    const index = this.#awake.indexOf(channel);
+    if (index !== -1) this.#removeAwake(index);
+  }
+
+  readonly #turn = (): void => {
+    this.#isTurnScheduled = false;
+    this.turns += 1;
+    let now = performance.now();
+    this.clock.nowMillis = now;
+    const endMillis = now + TURN_MILLIS;
+    let hasWorked = false;
+    for (let round = 1; !this.#isAsleep; round++) {
+      if (this.#round() > 0) hasWorked = true;
+      if (round % ROUNDS_PER_CLOCK !== 0) continue;
+      now = performance.now();
+      this.clock.nowMillis = now;
+      if (hasWorked) this.#lastWorkMillis = now;
+      else if (now - this.#lastWorkMillis >= this.#spinLimitMillis()) this.#sleep(now);
+      hasWorked = false;
+      if (now >= endMillis) break;
+    }
+    this.#dropIdle(now);
+    this.#watchTime();
+    if (this.#isAsleep || this.#isTurnScheduled) return;
+    this.#isTurnScheduled = true;
+    setImmediate(this.#turn);
+  };
+
+  /** Spinning beside as many busy soft workers as there are other cores only takes the time from them. */
+  #spinLimitMillis(): number {
+    let busy = 0;
+    for (const device of this.devices) if (device.description.usesCores) busy += device.busyPorts;
+    return busy < this.#cores - 1 ? this.#spinMillis : 0;
+  }
+
+  /** Visits everything once; returns how many requests were moved. */
+  #round(): number {
+    let moved = 0;
+    for (let index = this.#awake.length - 1; index >= 0; index--) {
+      const channel = this.#awake[index] as Channel;
+      const taken = channel.take();
+      if (taken === TAKE_NOTHING) continue;
+      channel.lastWorkMillis = this.clock.nowMillis;
+      moved += 1;
+      if (taken === TAKE_LIMITED) this.#limit(channel, index);
+      else if (taken === TAKE_VIOLATION) this.#events.onViolation(channel);
+    }
+    for (const device of this.devices) {
+      moved += device.reap();
+      if (device.scheduler.isIdle) continue;
+      moved += device.dispatch();
+      moved += device.reap();
+    }
+    if (this.#posted.length > 0) this.#publish();
+    return moved;
+  }
+
+  /** For `ChannelEvents.onPosted`. */
+  notePosted(channel: Channel): void {
+    this.#posted.push(channel);
+  }
+
+  #publish(): void {
+    const posted = this.#posted;
+    for (let index = 0; index < posted.length; index++) {
+      const channel = posted[index] as Channel;
+      channel.isPosted = false;
+      if (!channel.isEnded && channel.end.publish()) this.#events.ring(channel);
+      this.#events.onCompleted(channel);
+    }
+    posted.length = 0;
+    if (this.#limited.size > 0) this.#unlimit();
+  }
+
+  /** The tenant has too much in flight: its submissions stay where they are until some of it has completed. */
+  #limit(channel: Channel, index: number): void {
+    this.#removeAwake(index);
+    channel.isAwake = false;
+    channel.tenant.waiting.push(channel);
+    this.#limited.add(channel.tenant);
+  }
+
+  #unlimit(): void {
+    for (const tenant of this.#limited) {
+      if (tenant.inFlight >= tenant.limits.inFlightMax) continue;
+      this.#limited.delete(tenant);
+      for (const channel of tenant.waiting.splice(0)) this.wakeChannel(channel);
+    }
+  }
+
+  #removeAwake(index: number): void {
+    const last = this.#awake.pop();
+    assert(last !== undefined, 'an awake channel is in the list');
+    if (index < this.#awake.length) this.#awake[index] = last;
+  }
+
+  /** Puts channels to sleep that have had nothing for a while. */
+  #dropIdle(nowMillis: number): void {
+    for (let index = this.#awake.length - 1; index >= 0; index--) {
+      const channel = this.#awake[index] as Channel;
+      if (nowMillis - channel.lastWorkMillis > CHANNEL_IDLE_MILLIS) this.#putToSleep(channel, index);
+    }
+  }
+
+  #putToSleep(channel: Channel, index: number): boolean {
+    if (!channel.end.prepareSleep()) return false;
+    channel.isAwake = false;
+    this.#removeAwake(index);
+    return true;
+  }
+
+  /** Sleeps if, with all flags raised, there is still nothing to do. */
+  #sleep(nowMillis: number): void {
+    for (let index = this.#awake.length - 1; index >= 0; index--) {
+      this.#putToSleep(this.#awake[index] as Channel, index);
+    }
+    if (this.#awake.length > 0) return;
+    for (const device of this.devices) if (!device.prepareSleep()) return;
+    this.#isAsleep = true;
+    this.#sleptAtMillis = nowMillis;
+  }
+
+  /** Runs a timer while a device holds requests, and only then. */
+  #watchTime(): void {
+    const isBusy = this.devices.some((device) => device.inFlight > 0);
+    if (isBusy === (this.#timeCheck !== undefined)) return;
+    if (!isBusy) {
+      clearInterval(this.#timeCheck);
+      this.#timeCheck = undefined;
+      return;
+    }
+    this.#timeCheck = setInterval(() => {
+      this.clock.nowMillis = performance.now();
+      for (const device of this.devices) device.checkTime(this.clock.nowMillis);
+      this.#watchTime();
+    }, TIME_CHECK_MILLIS);
+  }
+}

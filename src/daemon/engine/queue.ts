@@ -1,0 +1,67 @@
+// A queue that a tenant was lent: its requests, in order, and the flow that pays for them.
+
+import type { AlgorithmName } from '../../shared/operations.ts';
+import type { Channel } from './channel.ts';
+import type { Device } from './device.ts';
+import type { Flow, Schedulable } from './scheduler.ts';
+
+/** Ends the list of waiting slots. */
+export const NO_SLOT = -1;
+
+export class Queue implements Schedulable {
+  readonly channel: Channel;
+  readonly number: number;
+  readonly device: Device;
+  readonly flow: Flow;
+  readonly algorithm: AlgorithmName;
+  readonly algorithmIndex: number;
+  /** Requests that may be in flight at once. */
+  readonly depth: number;
+  inFlight = 0;
+  completed = 0;
+  /** The waiting requests: a list of slots, linked through the channel's `nextSlot`. */
+  firstSlot = NO_SLOT;
+  lastSlot = NO_SLOT;
+  nextQueue: Schedulable | undefined = undefined;
+  isScheduled = false;
+
+  constructor(
+    channel: Channel,
+    number: number,
+    device: Device,
+    flow: Flow,
+    algorithm: { readonly name: AlgorithmName; readonly index: number },
+    depth: number,
+  ) {
+    this.channel = channel;
+    this.number = number;
+    this.device = device;
+    this.flow = flow;
+    this.algorithm = algorithm.name;
+    this.algorithmIndex = algorithm.index;
+    this.depth = depth;
+  }
+
+  append(slot: number): void {
+    const { nextSlot } = this.channel;
+    nextSlot[slot] = NO_SLOT;
+    if (this.lastSlot === NO_SLOT) this.firstSlot = slot;
+    else nextSlot[this.lastSlot] = slot;
+    this.lastSlot = slot;
+  }
+
+  /** Puts back a request that was dispatched and did not run. */
+  prepend(slot: number): void {
+    this.channel.nextSlot[slot] = this.firstSlot;
+    if (this.firstSlot === NO_SLOT) this.lastSlot = slot;
+    this.firstSlot = slot;
+  }
+
+  /** Takes the oldest waiting request: there is one. */
+  shift(): number {
+    const slot = this.firstSlot;
+    this.firstSlot = this.channel.nextSlot[slot] as number;
+    if (this.firstSlot === NO_SLOT) this.lastSlot = NO_SLOT;
+    return slot;
+  }
+}

@@ -1,0 +1,352 @@
+// How the daemon's processes talk: typed calls in both directions over a Unix socket, file descriptors beside them
+// over a second one.
+//
+//     control socket   one JSON object a line; read by the event loop
+//     fds socket       one message for each call or answer with descriptors, sent before the line that announces
+//                      it; read by recvmsg only, since the event loop's own read drops descriptors
+//
+// The two are paired by a random name that the connecting side sends on the fds socket first and then, in its
+// first line, on the control socket. A contract (contracts.ts) says which calls there are, what they carry and how
+// many descriptors; what doesn't fit ends the link.
+
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
+import type { z } from 'zod';
+import { assert } from '../shared/assert.ts';
+import { asWarpError, isErrorCode, WarpError } from '../shared/errors.ts';
+import { closeAll, Fd } from '../sys/fd.ts';
+import { connectUnix, peerCredentials, receiveWithFds, sendWithFds } from '../sys/socket.ts';
+import { socketNumber } from '../sys/stream.ts';
+
+export interface CallContract {
+  readonly request: z.ZodType;
+  readonly reply: z.ZodType;
+  /** Descriptors that come with the request. */
+  readonly fds: number;
+}
+export type Contract = Readonly<Record<string, CallContract>>;
+
+/** What serves one side's contract. The handler owns the descriptors that it is given. */
+export type Handlers<C extends Contract> = {
+  readonly [Name in keyof C]: (
+    request: z.infer<C[Name]['request']>,
+    fds: readonly Fd[],
+  ) => z.infer<C[Name]['reply']> | Promise<z.infer<C[Name]['reply']>>;
+};
+
+/** A line longer than this ends the link, bytes. */
+const LINE_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * Calls with descriptors that may wait for their answers: so many messages always fit into the fds socket, so
+ * sending one never has to wait.
+ */
+const FD_CALLS_MAX = 64;
+const PAIR_NAME_BYTES = 16;
+const CALL_MILLIS_MAX = 30_000;
+
+type Frame =
+  | { readonly pair: string }
+  | { readonly call: string; readonly id: number; readonly request: unknown }
+  | { readonly answer: number; readonly reply: unknown }
+  | {
+      readonly answer: number;
+      readonly error: { code: string; operation: string; found: string; hint: string };
+    };
+
+interface PendingCall {
+  readonly name: string;
+  readonly hasFds: boolean;
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: WarpError) => void;
+}
+
+export class Link<Serves extends Contract, Calls extends Contract> {
+  readonly peerName: string;
+  readonly #control: Socket;
+  readonly #fds: { readonly number: number; close(): void };
+  readonly #serves: Serves;
+  readonly #calls: Calls;
+  readonly #handlers: Handlers<Serves>;
+  readonly #pending = new Map<number, PendingCall>();
+  /** Calls that wait until fewer with descriptors are under way. */
+  #waiting: (() => void)[] = [];
+  #fdCalls = 0;
+  #nextId = 1;
+  #received = '';
+  #isOpen = true;
+  /** Called once, when the link has ended for whatever reason. */
+  onClose: (reason: string) => void = () => {};
+
+  constructor(
+    peerName: string,
+    sockets: { readonly control: Socket; readonly fds: { readonly number: number; close(): void } },
+    contracts: { readonly serves: Serves; readonly calls: Calls },
+    handlers: Handlers<Serves>,
+  ) {
+    this.peerName = peerName;
+    this.#control = sockets.control;
+    this.#fds = sockets.fds;
+    this.#serves = contracts.serves;
+    this.#calls = contracts.calls;
+    this.#handlers = handlers;
+    this.#control.setEncoding('utf8');
+    this.#control.on('data', (text: string) => this.#receive(text));
+    this.#control.on('error', (error) => this.close(error.message));
+    this.#control.on('close', () => this.close('the peer has closed'));
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Calls the peer. The descriptors stay the caller's; they are copied. Rejects with what the peer threw. */
+  async call<Name extends keyof Calls & string>(
+    name: Name,
+    request: z.infer<Calls[Name]['request']>,
+    fds: readonly Fd[] = [],
+  ): Promise<z.infer<Calls[Name]['reply']>> {
+    const contract = this.#calls[name] as CallContract;
+    assert(fds.length === contract.fds, `${name} carries ${contract.fds} descriptors`);
+    while (fds.length > 0 && this.#fdCalls >= FD_CALLS_MAX) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+    if (!this.#isOpen) throw this.#lost(name);
+    if (fds.length > 0) {
+      const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
+      assert(isSent, 'the fds socket has room for all calls that may be under way');
+      this.#fdCalls += 1;
+    }
+    const id = this.#nextId++;
+    this.#write({ call: name, id, request });
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const found = `no answer within ${CALL_MILLIS_MAX} ms`;
+        this.#settle(id)?.reject(
+          new WarpError('DEADLINE_EXCEEDED', { operation: this.#describe(name), found }),
+        );
+      }, CALL_MILLIS_MAX);
+      this.#pending.set(id, {
+        name,
+        hasFds: fds.length > 0,
+        timer,
+        resolve: resolve as (reply: unknown) => void,
+        reject,
+      });
+    });
+  }
+
+  close(reason: string): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#control.destroy();
+    this.#fds.close();
+    for (const id of [...this.#pending.keys()]) {
+      const call = this.#settle(id);
+      call?.reject(this.#lost(call.name));
+    }
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.onClose(reason);
+  }
+
+  #lost(name: string): WarpError {
+    return new WarpError(this.peerName === 'engine' ? 'ENGINE_UNAVAILABLE' : 'INTERNAL', {
+      operation: this.#describe(name),
+      found: `the ${this.peerName} is gone`,
+    });
+  }
+
+  #describe(name: string): string {
+    return `ask the ${this.peerName} to ${name}`;
+  }
+
+  #write(frame: Frame): void {
+    if (this.#isOpen) this.#control.write(`${JSON.stringify(frame)}\n`);
+  }
+
+  #settle(id: number): PendingCall | undefined {
+    const call = this.#pending.get(id);
+    if (call === undefined) return undefined;
+    this.#pending.delete(id);
+    clearTimeout(call.timer);
+    if (call.hasFds) {
+      this.#fdCalls -= 1;
+      this.#waiting.shift()?.();
+    }
+    return call;
+  }
+
+  #receive(text: string): void {
+    this.#received += text;
+    if (this.#received.length > LINE_BYTES_MAX) return this.close('a line is too long');
+    const lines = this.#received.split('\n');
+    this.#received = lines.pop() ?? '';
+    for (const line of lines) {
+      if (!this.#isOpen) return;
+      try {
+        this.#obey(JSON.parse(line) as Frame);
+      } catch (error) {
+        return this.close(`the peer broke the contract: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  #obey(frame: Frame): void {
+    if ('call' in frame) {
+      this.#serve(frame.call, frame.id, frame.request).catch((error: unknown) => {
+        this.close(`the peer broke the contract: ${(error as Error).message}`);
+      });
+      return;
+    }
+    assert('answer' in frame, 'a frame is a call or an answer');
+    const call = this.#settle(frame.answer);
+    if (call === undefined) return;
+    if ('error' in frame) {
+      const { code, ...details } = frame.error;
+      call.reject(new WarpError(isErrorCode(code) ? code : 'INTERNAL', details));
+    } else {
+      call.resolve((this.#calls[call.name] as CallContract).reply.parse(frame.reply));
+    }
+  }
+
+  async #serve(name: string, id: number, unchecked: unknown): Promise<void> {
+    const contract = this.#serves[name];
+    assert(contract !== undefined, `"${name}" is a call of the contract`);
+    const request = contract.request.parse(unchecked);
+    const fds = contract.fds === 0 ? [] : this.#takeFds(name, contract.fds);
+    try {
+      const reply = await (this.#handlers[name] as (request: unknown, fds: readonly Fd[]) => unknown)(
+        request,
+        fds,
+      );
+      this.#write({ answer: id, reply: reply ?? {} });
+    } catch (error) {
+      const { code, operation, found, hint } = asWarpError(error, this.#describe(name));
+      this.#write({ answer: id, error: { code, operation, found, hint } });
+    }
+  }
+
+  #takeFds(name: string, count: number): readonly Fd[] {
+    const received = receiveWithFds(this.#fds.number, name);
+    assert(received !== 'empty' && received !== 'end', `the descriptors of "${name}" came before it`);
+    if (received.fds.length !== count) closeAll(received.fds);
+    assert(received.fds.length === count, `"${name}" came with its ${count} descriptors`);
+    return received.fds;
+  }
+}
+
+/** The path of the second socket. */
+function fdsPath(path: string): string {
+  return `${path}.fds`;
+}
+
+/** Serves links at `path`; `accept` gets each one whose peer runs as one of the allowed users. */
+export class LinkServer {
+  readonly #servers: Server[] = [];
+  readonly #paths: readonly string[];
+  /** Accepted fds sockets that wait for their control socket. Only our own users can put one here. */
+  readonly #unpaired = new Set<Socket>();
+
+  static async listen(
+    path: string,
+    allowedUids: ReadonlySet<number>,
+    accept: (sockets: ConstructorParameters<typeof Link>[1]) => void,
+  ): Promise<LinkServer> {
+    const server = new LinkServer(path);
+    await server.#open(fdsPath(path), allowedUids, (socket) => {
+      server.#unpaired.add(socket);
+    });
+    await server.#open(path, allowedUids, (socket) => {
+      readPairName(socket, (name) => {
+        const fds = server.#findPair(name);
+        if (fds === undefined) socket.destroy();
+        else accept({ control: socket, fds: { number: socketNumber(fds), close: () => fds.destroy() } });
+      });
+    });
+    return server;
+  }
+
+  private constructor(path: string) {
+    this.#paths = [path, fdsPath(path)];
+  }
+
+  async #open(
+    path: string,
+    allowedUids: ReadonlySet<number>,
+    onConnection: (socket: Socket) => void,
+  ): Promise<void> {
+    rmSync(path, { force: true });
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      socket.on('error', () => socket.destroy());
+      if (allowedUids.has(peerCredentials(socketNumber(socket)).uid)) onConnection(socket);
+      else socket.destroy();
+    });
+    this.#servers.push(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, () => resolve());
+    });
+  }
+
+  #findPair(name: string): Socket | undefined {
+    for (const socket of this.#unpaired) {
+      const received = receiveWithFds(socketNumber(socket), 'pair name');
+      if (received === 'empty') continue;
+      this.#unpaired.delete(socket);
+      if (received !== 'end' && received.bytes.toString('hex') === name) return socket;
+      socket.destroy();
+    }
+    return undefined;
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#unpaired) socket.destroy();
+    for (const path of this.#paths) rmSync(path, { force: true });
+  }
+}
+
+/** Reads the first line of a control socket, then leaves it to its link. */
+function readPairName(socket: Socket, onName: (name: string) => void): void {
+  let text = '';
+  const onData = (chunk: Buffer): void => {
+    text += chunk.toString();
+    const end = text.indexOf('\n');
+    if (end === -1) return;
+    socket.off('data', onData);
+    socket.pause();
+    try {
+      const frame = JSON.parse(text.slice(0, end)) as Frame;
+      assert('pair' in frame, 'the first line names the pair');
+      if (end + 1 < text.length) socket.unshift(text.slice(end + 1));
+      onName(frame.pair);
+    } catch {
+      socket.destroy();
+      return;
+    }
+    socket.resume();
+  };
+  socket.on('data', onData);
+  socket.resume();
+}
+
+/** Connects to a link server. Throws NO_DAEMON where nobody listens. */
+export async function connectLink(path: string): Promise<ConstructorParameters<typeof Link>[1]> {
+  const fds = connectUnix(fdsPath(path), 'fds socket');
+  const name = randomBytes(PAIR_NAME_BYTES);
+  sendWithFds(fds.number, name, []);
+  const control = connectSocket(path);
+  await new Promise<void>((resolve, reject) => {
+    control.once('connect', resolve);
+    control.once('error', (cause) => {
+      fds.close();
+      reject(new WarpError('NO_DAEMON', { operation: `connect to ${path}`, found: cause.message, cause }));
+    });
+  });
+  control.removeAllListeners('error');
+  control.write(`${JSON.stringify({ pair: name.toString('hex') } satisfies Frame)}\n`);
+  return { control, fds };
+}

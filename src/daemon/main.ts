@@ -1,0 +1,109 @@
+#!/usr/bin/env node
+// warpdrived: without a role, supervises custodian, engine and broker as its children; with one, is that process.
+
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { asWarpError } from '../shared/errors.ts';
+import { packageVersion } from '../shared/package-files.ts';
+import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
+import { createLog, logLevels, type RoleOptions } from './role.ts';
+import { ChildEndedError, type Role, roles, Supervisor } from './supervisor.ts';
+
+/** Each role loads its own code only: a process starts faster, and holds nothing that it doesn't use. */
+const runners: Readonly<Record<Role, (options: RoleOptions) => Promise<void>>> = {
+  custodian: async (options) => (await import('./custodian/custodian.ts')).runCustodian(options),
+  engine: async (options) => (await import('./engine/main.ts')).runEngine(options),
+  broker: async (options) => (await import('./broker/broker.ts')).runBroker(options),
+};
+
+interface Options {
+  readonly runtimeDir: string;
+  readonly config?: string;
+  readonly logLevel: string;
+  readonly checkConfig?: string;
+}
+
+const program = new Command('warpdrived')
+  .description('Lends the hardware queues of accelerators to processes that do not trust each other.')
+  .version(packageVersion)
+  .option(
+    '--runtime-dir <folder>',
+    'folder of the sockets',
+    defaultRuntimeDir(process.env, process.getuid?.() ?? 0),
+  )
+  .option('--config <file>', 'configuration (TOML); without it, the devices "soft0" and "null0"')
+  .addOption(
+    new Option('--log-level <level>', 'least severe message to log').choices(logLevels).default('info'),
+  )
+  .option('--check-config <file>', 'check a configuration and exit: 0 if it is valid, 2 if not')
+  .argument('[role]', `one of ${roles.join(', ')}: be only that process, under a supervisor of your own`)
+  .action(async (role: string | undefined, options: Options) => {
+    if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
+    const roleOptions: RoleOptions = {
+      runtimeDir: resolve(options.runtimeDir),
+      configPath: options.config === undefined ? undefined : resolve(options.config),
+      logLevel: options.logLevel,
+    };
+    mkdirSync(roleOptions.runtimeDir, { recursive: true, mode: 0o755 });
+    if (role === undefined) return supervise(roleOptions);
+    const runner = Object.hasOwn(runners, role) ? runners[role as Role] : undefined;
+    if (runner === undefined) return program.error(`error: no role "${role}"; there are ${roles.join(', ')}`);
+    process.title = `warpdrive-${role}`;
+    return runner(roleOptions);
+  });
+
+async function checkConfiguration(path: string): Promise<void> {
+  const { readConfiguration } = await import('./config/config.ts');
+  readConfiguration(path);
+  process.stdout.write(`${path}: valid\n`);
+}
+
+async function supervise(options: RoleOptions): Promise<void> {
+  const log = createLog('warpdrived', options.logLevel);
+  // Read here too, so that a mistake in it is told once and not by a child that dies.
+  const { readConfiguration } = await import('./config/config.ts');
+  readConfiguration(options.configPath);
+  const roleArguments = ['--runtime-dir', options.runtimeDir, '--log-level', options.logLevel];
+  if (options.configPath !== undefined) roleArguments.push('--config', options.configPath);
+  const supervisor = new Supervisor(roleArguments, log);
+  let isStopping = false;
+  const stop = (signal: string): void => {
+    if (isStopping) {
+      log.warn({ signal }, 'stopping at once');
+      supervisor.kill();
+      process.exit(1);
+    }
+    isStopping = true;
+    log.info({ signal }, 'stopping');
+    void supervisor.stop().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    if (isStopping) return;
+    isStopping = true;
+    await supervisor.stop();
+    throw error;
+  }
+  const ready = { runtimeDir: options.runtimeDir, pid: process.pid, processes: supervisor.pids };
+  process.stdout.write(`READY ${JSON.stringify(ready)}\n`);
+}
+
+/** 2 for what the caller can correct, 1 for what went wrong here. */
+const exitCodes: Readonly<Record<string, number>> = {
+  CONFIG_INVALID: 2,
+  INVALID_ARGUMENT: 2,
+  ALREADY_RUNNING: 3,
+};
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof ChildEndedError) process.exit(error.exitCode);
+  const { code, message } = asWarpError(error, 'start warpdrived');
+  process.stderr.write(`warpdrived: ${message}\n`);
+  process.exit(exitCodes[code] ?? 1);
+}

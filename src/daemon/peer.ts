@@ -1,0 +1,82 @@
+// A peer process that may come and go: connects to it, and again whenever the link is lost, with pauses that grow
+// while nobody answers.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WarpError } from '../shared/errors.ts';
+import { type Contract, connectLink, type Handlers, Link } from './link.ts';
+
+const FIRST_PAUSE_MILLIS = 5;
+const LONGEST_PAUSE_MILLIS = 500;
+
+export interface PeerEvents<Serves extends Contract, Calls extends Contract> {
+  /** A link is up; the peer may be another process than before and know nothing. */
+  onUp(link: Link<Serves, Calls>): void;
+  onDown(reason: string): void;
+}
+
+export class Peer<Serves extends Contract, Calls extends Contract> {
+  readonly #name: string;
+  readonly #path: string;
+  readonly #contracts: { readonly serves: Serves; readonly calls: Calls };
+  readonly #handlers: Handlers<Serves>;
+  readonly #events: PeerEvents<Serves, Calls>;
+  #link: Link<Serves, Calls> | undefined = undefined;
+  #isClosed = false;
+
+  constructor(
+    name: string,
+    path: string,
+    contracts: { readonly serves: Serves; readonly calls: Calls },
+    handlers: Handlers<Serves>,
+    events: PeerEvents<Serves, Calls>,
+  ) {
+    this.#name = name;
+    this.#path = path;
+    this.#contracts = contracts;
+    this.#handlers = handlers;
+    this.#events = events;
+  }
+
+  get isUp(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** The link at the moment; throws ENGINE_UNAVAILABLE while there is none. */
+  get link(): Link<Serves, Calls> {
+    if (this.#link !== undefined) return this.#link;
+    throw new WarpError('ENGINE_UNAVAILABLE', {
+      operation: `reach the ${this.#name}`,
+      found: `the ${this.#name} is being started again`,
+    });
+  }
+
+  /** Resolves when the first link is up, and keeps one up from then on. */
+  async connect(): Promise<void> {
+    for (let pause = FIRST_PAUSE_MILLIS; !this.#isClosed; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLIS)) {
+      try {
+        const sockets = await connectLink(this.#path);
+        this.#adopt(new Link(this.#name, sockets, this.#contracts, this.#handlers));
+        return;
+      } catch (error) {
+        if (!(error instanceof WarpError) || error.code !== 'NO_DAEMON') throw error;
+      }
+      await sleep(pause);
+    }
+  }
+
+  #adopt(link: Link<Serves, Calls>): void {
+    this.#link = link;
+    link.onClose = (reason) => {
+      this.#link = undefined;
+      if (this.#isClosed) return;
+      this.#events.onDown(reason);
+      void this.connect();
+    };
+    this.#events.onUp(link);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#link?.close('closed');
+  }
+}

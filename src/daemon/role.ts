@@ -1,0 +1,75 @@
+// What custodian, broker and engine have in common: a lock, a log, a way to say that they are ready, an orderly end.
+
+import { openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+import { WarpError } from '../shared/errors.ts';
+import { Fd } from '../sys/fd.ts';
+import { tryLock } from '../sys/process.ts';
+
+export interface RoleOptions {
+  readonly runtimeDir: string;
+  /** The configuration file; undefined for the built-in defaults. */
+  readonly configPath: string | undefined;
+  readonly logLevel: string;
+}
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
+
+/** JSON lines on stderr: stdout is for what a caller asked for. */
+export function createLog(name: string, level: string): Logger {
+  return pino({ name, level }, pino.destination({ dest: 2, sync: true }));
+}
+
+/** Tells the supervisor, if there is one, that this process serves. */
+export function tellReady(): void {
+  process.send?.({ type: 'ready' });
+}
+
+/**
+ * Ends the process in order on SIGTERM or SIGINT, or when the supervisor is gone: `stop` undoes what the role has
+ * set up. A second signal ends it at once.
+ */
+export function endOnSignal(log: Logger, stop: (reason: string) => Promise<void>): void {
+  let isStopping = false;
+  const end = (reason: string): void => {
+    if (isStopping) {
+      log.warn({ reason }, 'ending at once');
+      process.exit(1);
+    }
+    isStopping = true;
+    log.info({ reason }, 'stopping');
+    stop(reason).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'could not stop in order');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', end);
+  // A terminal sends SIGINT to the whole group: the supervisor decides.
+  process.on('SIGINT', process.send === undefined ? end : () => {});
+  process.once('disconnect', () => end('the supervisor is gone'));
+}
+
+/**
+ * One process of each role for a runtime folder: a second one would take the sockets from the first. It is refused
+ * with the first one's process number. Keep the lock until the sockets are closed.
+ */
+export function lockRole(role: string, runtimeDir: string): Fd {
+  const path = join(runtimeDir, `${role}.lock`);
+  const lock = new Fd(openSync(path, 'a+', 0o600), `${role} lock`);
+  if (!tryLock(lock)) {
+    lock.close();
+    const holder = readFileSync(path, 'utf8').trim();
+    throw new WarpError('ALREADY_RUNNING', {
+      operation: `serve as ${role} in ${runtimeDir}`,
+      found: `process ${holder} does so already`,
+      hint: `stop process ${holder} first, or start this one with another --runtime-dir`,
+    });
+  }
+  truncateSync(path);
+  writeSync(lock.number, `${process.pid}\n`);
+  return lock;
+}

@@ -1,0 +1,58 @@
+// The table of drivers: what each offers, and how its ports are opened. A new driver is one line here.
+
+import type { AlgorithmName } from '../shared/operations.ts';
+import { nullDriver, openNullPort } from './null/driver.ts';
+import type { Port, PortEvents } from './port.ts';
+import { softDriver } from './soft/driver.ts';
+import type { SoftBackend, SoftFaults } from './soft/options.ts';
+import { openSoftPort } from './soft/worker-port.ts';
+
+/** A device as an administrator configures it: `driver` selects the line of the table. */
+export type DeviceOptions =
+  | {
+      readonly driver: 'soft';
+      readonly queues: number;
+      readonly backend: SoftBackend;
+      readonly request_millis_max: number;
+      readonly faults: SoftFaults;
+    }
+  | { readonly driver: 'null' };
+
+export interface DriverEntry {
+  readonly algorithms: readonly AlgorithmName[];
+  /** Hardware queues. */
+  readonly ports: number;
+  /** The longest that one request may run, milliseconds. */
+  readonly requestMillisMax: number;
+  /** Completions tell no device time that is worth measuring. */
+  readonly isFree: boolean;
+  /** Its ports compute on this host's processors. */
+  readonly usesCores: boolean;
+  open(index: number, events: PortEvents): Port;
+}
+
+/** Looks a device up. `requestBytesMax`: the largest input or output of a request, bytes. */
+export function driverEntry(name: string, device: DeviceOptions, requestBytesMax: number): DriverEntry {
+  switch (device.driver) {
+    case 'null':
+      return {
+        algorithms: nullDriver.algorithms,
+        ports: 1,
+        requestMillisMax: 1_000,
+        isFree: true,
+        usesCores: false,
+        open: (_index, events) => openNullPort(events),
+      };
+    case 'soft': {
+      const options = { backend: device.backend, requestBytesMax, faults: device.faults };
+      return {
+        algorithms: softDriver.algorithms,
+        ports: device.queues,
+        requestMillisMax: device.request_millis_max,
+        isFree: false,
+        usesCores: true,
+        open: (index, events) => openSoftPort(`${name}.${index}`, options, events),
+      };
+    }
+  }
+}

@@ -1,0 +1,246 @@
+// The transport of one soft hardware queue: a worker process, its channel, its doorbell and its control socket.
+//
+//     engine                                   worker
+//       channel (memfd) ---------------------> requests, completions
+//       doorbell (stream socket) <-----------> wake-ups
+//       control (packet socket) -------------> regions with their memfds, sessions; always sent before the
+//                                              first request that names them is published
+//
+// A worker that dies or is reset takes its channel with it: the next one gets a fresh one, and is told again of
+// all regions and sessions.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { ClientEnd } from '../../shared/channel/client-end.ts';
+import { channelGeometry, formatChannel } from '../../shared/channel/layout.ts';
+import { WarpError } from '../../shared/errors.ts';
+import { RestartPolicy } from '../../shared/restart-policy.ts';
+import type { SessionParameters } from '../../shared/operations.ts';
+import { createSealedMemory, mapShared, type Mapping } from '../../sys/memory.ts';
+import { closeAll, type Fd } from '../../sys/fd.ts';
+import { createSocketPair, sendWithFds } from '../../sys/socket.ts';
+import { Doorbell } from '../../sys/doorbell.ts';
+import type { HardwareQueue } from '../driver.ts';
+import type { Port, PortEvents } from '../port.ts';
+import { SOFT_QUEUE_SLOTS, softDriver, type SoftQueue } from './driver.ts';
+import type { ControlMessage, SoftOptions } from './options.ts';
+
+const WORKER_MODULE = fileURLToPath(new URL('./worker.js', import.meta.url));
+const CONTROL_RETRY_MILLIS = 1;
+/** Deaths in a row without a completed request after which the device is called failed. */
+const FAILURES_MAX = 3;
+
+/** A region's memory is its owner's: it stays open until `removeRegion`. */
+interface Region {
+  readonly memory: Fd;
+  readonly bytes: number;
+}
+
+/** All that lives and dies with one worker process. */
+interface Life {
+  readonly child: ChildProcess;
+  readonly mapping: Mapping;
+  readonly end: ClientEnd;
+  readonly queue: SoftQueue;
+  readonly doorbell: Doorbell;
+  readonly control: Fd;
+  messagesSent: number;
+  /** Messages that the control socket had no room for yet, in order. */
+  readonly backlog: ControlMessage[];
+  backlogTimer: NodeJS.Timeout | undefined;
+}
+
+export function openSoftPort(name: string, options: SoftOptions, events: PortEvents): Port {
+  return new WorkerPort(name, options, events);
+}
+
+class WorkerPort implements Port {
+  readonly queue: HardwareQueue;
+  readonly #name: string;
+  readonly #options: SoftOptions;
+  readonly #events: PortEvents;
+  readonly #regions = new Map<number, Region>();
+  readonly #sessions = new Map<number, SessionParameters>();
+  readonly #policy = new RestartPolicy();
+  /** The worker at the moment; undefined while the next start waits. */
+  #life: Life | undefined;
+  #restartTimer: NodeJS.Timeout | undefined = undefined;
+  #onClosed: (() => void) | undefined = undefined;
+
+  constructor(name: string, options: SoftOptions, events: PortEvents) {
+    this.#name = name;
+    this.#options = options;
+    this.#events = events;
+    this.#life = this.#start();
+    this.queue = {
+      depth: SOFT_QUEUE_SLOTS,
+      // While control messages wait for room, a request could overtake the region that it names.
+      send: (rows, base, tag) => {
+        const life = this.#life;
+        return life !== undefined && life.backlog.length === 0 && life.queue.send(rows, base, tag);
+      },
+      recv: (completion) => {
+        const isThere = this.#life?.queue.recv(completion) ?? false;
+        if (isThere) this.#policy.served();
+        return isThere;
+      },
+      close: () => this.#life?.child.kill('SIGKILL'),
+    };
+  }
+
+  runningTag(): number {
+    return this.#life?.queue.runningTag() ?? -1;
+  }
+
+  prepareSleep(): boolean {
+    return this.#life?.end.prepareSleep() ?? true;
+  }
+
+  addRegion(handle: number, memory: Fd, bytes: number): void {
+    this.#regions.set(handle, { memory, bytes });
+    this.#tell({ type: 'add-region', handle, bytes });
+  }
+
+  removeRegion(handle: number): void {
+    this.#regions.delete(handle);
+    this.#tell({ type: 'remove-region', handle });
+  }
+
+  addSession(handle: number, parameters: SessionParameters): void {
+    this.#sessions.set(handle, parameters);
+    this.#tell(sessionMessage(handle, parameters));
+  }
+
+  removeSession(handle: number): void {
+    this.#sessions.delete(handle);
+    this.#tell({ type: 'remove-session', handle });
+  }
+
+  reset(): void {
+    this.#life?.child.kill('SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#restartTimer);
+    if (this.#life === undefined) return;
+    const closed = new Promise<void>((resolve) => {
+      this.#onClosed = resolve;
+    });
+    this.#life.child.kill('SIGKILL');
+    await closed;
+  }
+
+  #start(): Life {
+    const geometry = channelGeometry(SOFT_QUEUE_SLOTS);
+    const memory = createSealedMemory(`${this.#name}-channel`, geometry.totalBytes);
+    const mapping = mapShared(memory, geometry.totalBytes);
+    const words = mapping.words();
+    formatChannel(words, geometry);
+    const end = new ClientEnd(words, geometry);
+    const [control, workerControl] = createSocketPair('packets', `${this.#name}-control`);
+    const [ours, theirs] = createSocketPair('stream', `${this.#name}-doorbell`);
+    const child = spawn(process.execPath, [WORKER_MODULE, this.#name, JSON.stringify(this.#options)], {
+      stdio: ['ignore', 'pipe', 'inherit', workerControl.number, theirs.number, memory.number],
+    });
+    closeAll([workerControl, theirs, memory]);
+    const doorbell = new Doorbell(ours, { onRing: () => this.#events.onWake(), onHangUp() {} });
+    const queue: SoftQueue = softDriver.open({
+      end,
+      ring: () => doorbell.ring(),
+      controlMessages: () => life.messagesSent,
+    });
+    const life: Life = {
+      child,
+      mapping,
+      end,
+      queue,
+      doorbell,
+      control,
+      messagesSent: 0,
+      backlog: [],
+      backlogTimer: undefined,
+    };
+    this.#watch(life);
+    return life;
+  }
+
+  #watch(life: Life): void {
+    let output = '';
+    life.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      if (!output.endsWith('\n')) return;
+      this.#events.onReady(new Map(Object.entries(JSON.parse(output) as Record<string, string>)));
+      output = '';
+    });
+    life.child.once('error', (error) => this.#died(life, error.message));
+    life.child.once('exit', (code, signal) => this.#died(life, signal ?? `exit code ${code}`));
+  }
+
+  #died(life: Life, found: string): void {
+    if (life !== this.#life) return;
+    if (this.#onClosed === undefined) this.#events.onLost(found);
+    this.#life = undefined;
+    clearTimeout(life.backlogTimer);
+    life.doorbell.close();
+    life.control.close();
+    life.mapping.unmap();
+    if (this.#onClosed !== undefined) {
+      this.#onClosed();
+      return;
+    }
+    const pause = this.#policy.died();
+    if (this.#policy.failures >= FAILURES_MAX) this.#events.onFailed(found);
+    if (pause === 0) this.#restart();
+    else this.#restartTimer = setTimeout(() => this.#restart(), pause);
+  }
+
+  #restart(): void {
+    this.#life = this.#start();
+    for (const [handle, { bytes }] of this.#regions) this.#tell({ type: 'add-region', handle, bytes });
+    for (const [handle, parameters] of this.#sessions) this.#tell(sessionMessage(handle, parameters));
+  }
+
+  #tell(message: ControlMessage): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    life.backlog.push(message);
+    if (life.backlog.length === 1) this.#flush(life);
+  }
+
+  /** The socket holds some hundred messages; a worker busy with a long request reads none meanwhile. */
+  #flush(life: Life): void {
+    life.backlogTimer = undefined;
+    for (let message = life.backlog[0]; message !== undefined; message = life.backlog[0]) {
+      // A region that was removed while its message waited need not be told.
+      const memory = message.type === 'add-region' ? this.#regions.get(message.handle)?.memory : undefined;
+      const isStale = message.type === 'add-region' && memory === undefined;
+      if (!isStale && !this.#sendControl(life, message, memory)) {
+        life.backlogTimer = setTimeout(() => this.#flush(life), CONTROL_RETRY_MILLIS);
+        return;
+      }
+      life.backlog.shift();
+    }
+    if (this.#life !== life) return;
+    life.doorbell.ring();
+    this.#events.onWake();
+  }
+
+  #sendControl(life: Life, message: ControlMessage, memory: Fd | undefined): boolean {
+    try {
+      const bytes = Buffer.from(JSON.stringify(message));
+      const isSent = sendWithFds(life.control.number, bytes, memory === undefined ? [] : [memory]);
+      if (isSent) life.messagesSent += 1;
+      return isSent;
+    } catch (error) {
+      // The worker is gone: its exit is on its way, and the next one is told everything.
+      if (error instanceof WarpError && error.code === 'SYSTEM_CALL') return true;
+      throw error;
+    }
+  }
+}
+
+function sessionMessage(handle: number, parameters: SessionParameters): ControlMessage {
+  const level = parameters.kind === 'level' ? parameters.level : 0;
+  const key = parameters.kind === 'key' ? parameters.key.toString('base64') : '';
+  return { type: 'add-session', handle, level, key };
+}

@@ -1,0 +1,238 @@
+// A soft worker: the process that is one hardware queue of a soft device. It serves a channel whose other side is
+// the engine, one request at a time, in order.
+//
+// It needs no event loop: it polls its channel, spins shortly when there is nothing, then sleeps in poll(2) on the
+// doorbell. A request is taken (the submission head moves) right before it runs, so that whoever finds this
+// process dead can tell which request was running.
+//
+// A hostile client may write its regions while a library reads them; what a library does to this process then is a
+// device fault, not the engine's end.
+
+import { readSync, writeSync } from 'node:fs';
+import { assert } from '../../shared/assert.ts';
+import {
+  channelGeometry,
+  PARAMETER_AREA_BYTES,
+  PARAMETER_WORD,
+  R_AUXILIARY_REGION,
+  R_COOKIE_LOW,
+  R_DESTINATION_REGION,
+  R_FLAGS,
+  R_OPERATION,
+  R_SESSION,
+  R_SOURCE_REGION,
+} from '../../shared/channel/layout.ts';
+import { ServiceEnd } from '../../shared/channel/service-end.ts';
+import { errorNumber, WarpError } from '../../shared/errors.ts';
+import { DOORBELL_RING } from '../../shared/limits.ts';
+import { LEVEL_DEFAULT, operationsByNumber } from '../../shared/operations.ts';
+import { Fd } from '../../sys/fd.ts';
+import { type Mapping, mapShared } from '../../sys/memory.ts';
+import { dieWithParent, forbidDumps } from '../../sys/process.ts';
+import { receiveWithFds, waitReadable } from '../../sys/socket.ts';
+import { SOFT_QUEUE_SLOTS } from './driver.ts';
+import { Executor, type Job, type Outcome } from './execute.ts';
+import { injectFault } from './faults.ts';
+import {
+  type ControlMessage,
+  type SoftOptions,
+  WORKER_CHANNEL_FD,
+  WORKER_CONTROL_FD,
+  WORKER_DOORBELL_FD,
+} from './options.ts';
+
+const SIGKILL = 9;
+/** Polls of an empty channel before sleeping: some ten microseconds, about what a wake-up costs. */
+const SPIN_POLLS = 1_000;
+/** Requests and wake-ups between two turns of the event loop, which runs what the runtime has deferred. */
+const ROUNDS_PER_TURN = 4_096;
+const RING = Buffer.of(DOORBELL_RING);
+const NOTHING = Buffer.alloc(0);
+const DEVICE_ERROR = errorNumber('DEVICE_ERROR');
+
+interface Session {
+  readonly level: number;
+  readonly key: Buffer | undefined;
+}
+
+class Worker {
+  readonly #options: SoftOptions;
+  readonly #executor: Executor;
+  readonly #end: ServiceEnd;
+  readonly #slotBytes: Buffer;
+  readonly #regions = new Map<number, Mapping>();
+  readonly #sessions = new Map<number, Session>();
+  #messagesRead = 0;
+  readonly #heard = Buffer.allocUnsafeSlow(256);
+  readonly #job: Job = {
+    operation: 'copy',
+    level: 0,
+    key: undefined,
+    source: NOTHING,
+    auxiliary: NOTHING,
+    destination: NOTHING,
+    parameters: Buffer.alloc(PARAMETER_AREA_BYTES),
+  };
+  readonly #outcome: Outcome = { status: 0, produced: 0, result: 0 };
+
+  constructor(options: SoftOptions) {
+    this.#options = options;
+    this.#executor = new Executor(options);
+    const geometry = channelGeometry(SOFT_QUEUE_SLOTS);
+    const channel = mapShared(new Fd(WORKER_CHANNEL_FD, 'channel'), geometry.totalBytes);
+    this.#end = new ServiceEnd(channel.words(), geometry);
+    this.#slotBytes = channel.buffer;
+  }
+
+  get libraries(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#executor.backends);
+  }
+
+  /** Serves until the engine goes away, which ends this process. */
+  serve(): void {
+    let idlePolls = 0;
+    for (let round = 0; round < ROUNDS_PER_TURN; ) {
+      if (this.#end.available() !== 0) {
+        idlePolls = 0;
+        round += 1;
+        this.#serveOne();
+      } else if (++idlePolls >= SPIN_POLLS) {
+        idlePolls = 0;
+        round += 1;
+        this.#sleep();
+      }
+    }
+    setImmediate(() => this.serve());
+  }
+
+  #sleep(): void {
+    if (!this.#end.prepareSleep()) return;
+    while (!waitReadable(WORKER_DOORBELL_FD, -1));
+    if (readSync(WORKER_DOORBELL_FD, this.#heard) === 0) process.exit(0);
+    // Rung for a control message, perhaps: an idle worker too lets go of memory when told.
+    while (this.#readMessage());
+  }
+
+  #serveOne(): void {
+    const slot = this.#end.takeSlot();
+    assert(slot >= 0, 'the engine submits slots that exist');
+    this.#end.publishTaken();
+    const { words } = this.#end;
+    const base = this.#end.slotWord(slot);
+    this.#readControl(words[base + R_FLAGS] as number);
+    const startedMillis = performance.now();
+    this.#run(words, base);
+    const nanos = Math.min((performance.now() - startedMillis) * 1e6, 0xffff_ffff);
+    const { status, produced, result } = this.#outcome;
+    this.#end.post(slot, status, words[base + R_COOKIE_LOW] as number, 0, produced, result, nanos);
+    if (this.#end.publish()) this.#ring();
+  }
+
+  #run(words: Int32Array, base: number): void {
+    const operation = operationsByNumber[words[base + R_OPERATION] as number];
+    assert(operation !== undefined, 'the engine sends operations that exist');
+    const job = this.#job;
+    const outcome = this.#outcome;
+    const { ranges, session, parameterBytes, resultBytes } = operation;
+    outcome.status = 0;
+    outcome.produced = 0;
+    outcome.result = 0;
+    if (injectFault(this.#options.faults)) {
+      outcome.status = DEVICE_ERROR;
+      return;
+    }
+    job.operation = operation.name as Job['operation'];
+    job.source = ranges.source ? this.#range(words, base + R_SOURCE_REGION) : NOTHING;
+    job.destination = ranges.destination ? this.#range(words, base + R_DESTINATION_REGION) : NOTHING;
+    job.auxiliary = ranges.auxiliary === 'no' ? NOTHING : this.#range(words, base + R_AUXILIARY_REGION);
+    const known = session === 'none' ? undefined : this.#sessions.get(words[base + R_SESSION] as number);
+    job.level = known?.level ?? LEVEL_DEFAULT;
+    job.key = known?.key;
+    const at = (base + PARAMETER_WORD) * 4;
+    if (parameterBytes > 0) this.#slotBytes.copy(job.parameters, 0, at, at + parameterBytes);
+    this.#executor.execute(job, outcome);
+    if (resultBytes > 0) job.parameters.copy(this.#slotBytes, at, 0, resultBytes);
+  }
+
+  /** The bytes of one of a request's ranges: region, offset and length are three words in a row. */
+  #range(words: Int32Array, at: number): Buffer {
+    const bytes = words[at + 2] as number;
+    if (bytes === 0) return NOTHING;
+    const region = this.#regions.get(words[at] as number);
+    assert(region !== undefined, 'the engine shares regions before it names them');
+    const offset = words[at + 1] as number;
+    return region.buffer.subarray(offset, offset + bytes);
+  }
+
+  /** Reads control messages until `count` were read; they were sent before the request that asks for them. */
+  #readControl(count: number): void {
+    while (((count - this.#messagesRead) | 0) > 0) {
+      assert(this.#readMessage(), 'control messages are sent before the requests that need them');
+    }
+  }
+
+  /** Reads and obeys one control message; false if there is none. */
+  #readMessage(): boolean {
+    const received = receiveWithFds(WORKER_CONTROL_FD, 'region');
+    if (received === 'empty') return false;
+    if (received === 'end') process.exit(0);
+    this.#messagesRead = (this.#messagesRead + 1) | 0;
+    this.#obey(JSON.parse(received.bytes.toString()) as ControlMessage, received.fds[0]);
+    return true;
+  }
+
+  #obey(message: ControlMessage, memory: Fd | undefined): void {
+    const { handle } = message;
+    switch (message.type) {
+      case 'add-region':
+        assert(memory !== undefined, 'a region comes with its memory');
+        this.#regions.set(handle, mapShared(memory, message.bytes));
+        memory.close();
+        break;
+      case 'remove-region':
+        this.#job.source = NOTHING;
+        this.#job.destination = NOTHING;
+        this.#job.auxiliary = NOTHING;
+        this.#regions.get(handle)?.unmap();
+        this.#regions.delete(handle);
+        break;
+      case 'add-session': {
+        const key = message.key === '' ? undefined : Buffer.from(message.key, 'base64');
+        this.#sessions.set(handle, { level: message.level, key });
+        break;
+      }
+      case 'remove-session':
+        this.#sessions.get(handle)?.key?.fill(0);
+        this.#sessions.delete(handle);
+        break;
+    }
+  }
+
+  #ring(): void {
+    try {
+      writeSync(WORKER_DOORBELL_FD, RING);
+    } catch (error) {
+      // Full: the bytes that wait will wake the engine as well. Gone: the kernel ends this process with it.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EAGAIN' && code !== 'EPIPE' && code !== 'ECONNRESET') throw error;
+    }
+  }
+}
+
+function main(): void {
+  const [name, optionsText] = process.argv.slice(2);
+  process.title = `warpdrive-${name}`;
+  dieWithParent(SIGKILL);
+  forbidDumps();
+  try {
+    const worker = new Worker(JSON.parse(optionsText ?? '{}') as SoftOptions);
+    writeSync(1, `${JSON.stringify(worker.libraries)}\n`);
+    worker.serve();
+  } catch (error) {
+    if (!(error instanceof WarpError)) throw error;
+    writeSync(2, `${JSON.stringify({ level: 50, name, msg: error.message })}\n`);
+    process.exitCode = 1;
+  }
+}
+
+main();

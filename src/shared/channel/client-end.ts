@@ -1,0 +1,152 @@
+// The submitting side of a channel: fills slots, submits them, reaps completions.
+//
+// Used by the SDK towards the engine, and by the engine's soft driver towards a worker. It owns the free slots and
+// both client indices, and makes no system call: ringing and sleeping are its caller's business.
+//
+//   free slot --takeSlot--> being filled --push--> submitted --publish--> seen by the peer
+//       ^                                                                      |
+//       +------------------------- reap (completion) <-------------------------+
+//
+// Invariants: a slot is free, being filled, or submitted, never two of them. Not more than `slots` are submitted,
+// so neither ring can overflow and the client never needs the peer's head index.
+
+import { assert } from '../assert.ts';
+import {
+  C_SLOT,
+  type ChannelGeometry,
+  COMPLETION_WORDS,
+  SLOT_WORDS,
+  W_CLIENT_NEEDS_WAKEUP,
+  W_CLOSED,
+  W_COMPLETION_HEAD,
+  W_COMPLETION_TAIL,
+  W_ENGINE_NEEDS_WAKEUP,
+  W_SUBMISSION_TAIL,
+} from './layout.ts';
+
+export class ClientEnd {
+  readonly words: Int32Array;
+  readonly slots: number;
+  readonly #mask: number;
+  readonly #slotTableWord: number;
+  readonly #submissionRingWord: number;
+  readonly #completionRingWord: number;
+  /** A stack of free slot numbers: the one used last is the warmest in the caches of both sides. */
+  readonly #freeSlots: Int32Array;
+  readonly #isFree: Uint8Array;
+  #freeCount: number;
+  #submissionTail: number;
+  #completionHead: number;
+
+  /** `words` covers a formatted channel on which nothing was submitted yet, or whose indices are given. */
+  constructor(words: Int32Array, geometry: ChannelGeometry) {
+    this.words = words;
+    this.slots = geometry.slots;
+    this.#mask = geometry.slots - 1;
+    this.#slotTableWord = geometry.slotTableOffset / 4;
+    this.#submissionRingWord = geometry.submissionRingOffset / 4;
+    this.#completionRingWord = geometry.completionRingOffset / 4;
+    this.#freeSlots = Int32Array.from({ length: geometry.slots }, (_, index) => geometry.slots - 1 - index);
+    this.#isFree = new Uint8Array(geometry.slots).fill(1);
+    this.#freeCount = geometry.slots;
+    this.#submissionTail = Atomics.load(words, W_SUBMISSION_TAIL);
+    this.#completionHead = Atomics.load(words, W_COMPLETION_HEAD);
+  }
+
+  /** How many slots could be taken now. */
+  get freeSlots(): number {
+    return this.#freeCount;
+  }
+
+  /** Why the peer ended the channel: an error number, 0 while it is open. */
+  get closedReason(): number {
+    return Atomics.load(this.words, W_CLOSED);
+  }
+
+  /** Takes a free slot to fill it; -1 if there is none. Follow with `push` or `giveBack`. */
+  takeSlot(): number {
+    if (this.#freeCount === 0) return -1;
+    const slot = this.#freeSlots[--this.#freeCount] as number;
+    this.#isFree[slot] = 0;
+    return slot;
+  }
+
+  giveBack(slot: number): void {
+    assert(this.#isFree[slot] === 0, 'the slot was taken');
+    this.#isFree[slot] = 1;
+    this.#freeSlots[this.#freeCount++] = slot;
+  }
+
+  /** The index in `words` where the slot's request begins. */
+  slotWord(slot: number): number {
+    return this.#slotTableWord + slot * SLOT_WORDS;
+  }
+
+  /** Queues a filled slot. The peer sees it after `publish`. */
+  push(slot: number): void {
+    this.words[this.#submissionRingWord + (this.#submissionTail & this.#mask)] = slot;
+    this.#submissionTail = (this.#submissionTail + 1) | 0;
+  }
+
+  /** Shows all pushed slots to the peer; true if it sleeps and the caller must ring, once. */
+  publish(): boolean {
+    const { words } = this;
+    Atomics.store(words, W_SUBMISSION_TAIL, this.#submissionTail);
+    // The store above is sequentially consistent, so it is visible before this load: either we see the flag that
+    // the sleeper raised, or the sleeper sees the new tail when it looks once more.
+    return (
+      Atomics.load(words, W_ENGINE_NEEDS_WAKEUP) !== 0 &&
+      Atomics.exchange(words, W_ENGINE_NEEDS_WAKEUP, 0) !== 0
+    );
+  }
+
+  /** The slots that were submitted at or after an index of the submission ring: what a peer with that head never took. */
+  slotsAfter(head: number): ReadonlySet<number> {
+    const slots = new Set<number>();
+    const count = (this.#submissionTail - head) | 0;
+    if (count < 0 || count > this.slots) return slots;
+    for (let back = 1; back <= count; back++) {
+      slots.add(
+        this.words[this.#submissionRingWord + ((this.#submissionTail - back) & this.#mask)] as number,
+      );
+    }
+    return slots;
+  }
+
+  /** The index in `words` of the oldest completion that wasn't reaped; -1 if there is none. */
+  peek(): number {
+    if (Atomics.load(this.words, W_COMPLETION_TAIL) === this.#completionHead) return -1;
+    return this.#completionRingWord + (this.#completionHead & this.#mask) * COMPLETION_WORDS;
+  }
+
+  /**
+   * Takes the completion that `peek` returned: its slot is free again. False if it names a slot that was not
+   * submitted, which the daemon never does. The peer sees the new head after `publishReaped`.
+   */
+  reap(completionWord: number): boolean {
+    const slot = this.words[completionWord + C_SLOT] as number;
+    this.#completionHead = (this.#completionHead + 1) | 0;
+    if (this.#isFree[slot] !== 0) return false;
+    this.#isFree[slot] = 1;
+    this.#freeSlots[this.#freeCount++] = slot;
+    return true;
+  }
+
+  publishReaped(): void {
+    Atomics.store(this.words, W_COMPLETION_HEAD, this.#completionHead);
+  }
+
+  /** Raises the flag that asks to be rung, then looks once more: true if there is nothing and one may sleep. */
+  prepareSleep(): boolean {
+    Atomics.store(this.words, W_CLIENT_NEEDS_WAKEUP, 1);
+    const isIdle =
+      Atomics.load(this.words, W_COMPLETION_TAIL) === this.#completionHead && this.closedReason === 0;
+    if (!isIdle) this.cancelSleep();
+    return isIdle;
+  }
+
+  /** Lowers the flag after waking by oneself. A ring may be on its way all the same; it does no harm. */
+  cancelSleep(): void {
+    Atomics.store(this.words, W_CLIENT_NEEDS_WAKEUP, 0);
+  }
+}

@@ -1,0 +1,146 @@
+// The serving side of a channel: takes submissions, posts completions.
+//
+// Used by the engine towards clients and by a soft worker towards the engine. Nothing in the shared memory is
+// trusted: its own indices are private, each foreign one is bounded before use, and a slot number is checked
+// before it becomes an address. Which slots are in flight is the caller's to know.
+//
+// Invariants: 0 <= tail - head <= slots for the entries that `available` reports; completions posted but not
+// reaped never exceed `slots`, so no completion is ever overwritten.
+
+import {
+  C_COOKIE_HIGH,
+  C_COOKIE_LOW,
+  C_DEVICE_NANOS,
+  C_PRODUCED,
+  C_RESERVED,
+  C_RESULT,
+  C_SLOT,
+  C_STATUS,
+  type ChannelGeometry,
+  COMPLETION_WORDS,
+  SLOT_WORDS,
+  W_CLIENT_NEEDS_WAKEUP,
+  W_CLOSED,
+  W_COMPLETION_HEAD,
+  W_COMPLETION_TAIL,
+  W_ENGINE_NEEDS_WAKEUP,
+  W_SUBMISSION_HEAD,
+  W_SUBMISSION_TAIL,
+} from './layout.ts';
+
+/** What `available` and `takeSlot` answer where the client wrote something impossible. */
+export const CORRUPT = -1;
+
+export class ServiceEnd {
+  readonly words: Int32Array;
+  readonly slots: number;
+  readonly #mask: number;
+  readonly #slotTableWord: number;
+  readonly #submissionRingWord: number;
+  readonly #completionRingWord: number;
+  #submissionHead: number;
+  #completionTail: number;
+  /** The client's head as read last: it only moves forward, so an old value errs on the safe side. */
+  #completionHeadSeen: number;
+
+  constructor(words: Int32Array, geometry: ChannelGeometry) {
+    this.words = words;
+    this.slots = geometry.slots;
+    this.#mask = geometry.slots - 1;
+    this.#slotTableWord = geometry.slotTableOffset / 4;
+    this.#submissionRingWord = geometry.submissionRingOffset / 4;
+    this.#completionRingWord = geometry.completionRingOffset / 4;
+    this.#submissionHead = Atomics.load(words, W_SUBMISSION_HEAD);
+    this.#completionTail = Atomics.load(words, W_COMPLETION_TAIL);
+    this.#completionHeadSeen = this.#completionTail;
+  }
+
+  /** Submissions that were not taken yet, or CORRUPT. */
+  available(): number {
+    const count = (Atomics.load(this.words, W_SUBMISSION_TAIL) - this.#submissionHead) | 0;
+    return count < 0 || count > this.slots ? CORRUPT : count;
+  }
+
+  /** Takes the next submission, one of those that `available` counted: its slot number, or CORRUPT. */
+  takeSlot(): number {
+    const slot = this.words[this.#submissionRingWord + (this.#submissionHead & this.#mask)] as number;
+    this.#submissionHead = (this.#submissionHead + 1) | 0;
+    return slot >>> 0 < this.slots ? slot : CORRUPT;
+  }
+
+  /** Shows the client how far its submissions were taken. */
+  publishTaken(): void {
+    Atomics.store(this.words, W_SUBMISSION_HEAD, this.#submissionHead);
+  }
+
+  /** The index in `words` where the slot's request begins. */
+  slotWord(slot: number): number {
+    return this.#slotTableWord + slot * SLOT_WORDS;
+  }
+
+  /**
+   * Whether `wanted` more requests may be taken when `inFlight` are, so that each has room for its completion even
+   * if the client never reaps one. A client that reuses a slot only after reaping its completion always leaves it.
+   */
+  hasCompletionRoom(inFlight: number, wanted: number): boolean {
+    const room = this.slots - inFlight - wanted;
+    if (((this.#completionTail - this.#completionHeadSeen) | 0) <= room) return true;
+    const head = Atomics.load(this.words, W_COMPLETION_HEAD);
+    const unreaped = (this.#completionTail - head) | 0;
+    if (unreaped < 0 || unreaped > this.slots) return false;
+    this.#completionHeadSeen = head;
+    return unreaped <= room;
+  }
+
+  /** Posts a completion, for a request that `hasCompletionRoom` found room for. The client sees it after `publish`. */
+  post(
+    slot: number,
+    status: number,
+    cookieLow: number,
+    cookieHigh: number,
+    produced: number,
+    result: number,
+    deviceNanos: number,
+  ): void {
+    const { words } = this;
+    const at = this.#completionRingWord + (this.#completionTail & this.#mask) * COMPLETION_WORDS;
+    words[at + C_SLOT] = slot;
+    words[at + C_STATUS] = status;
+    words[at + C_COOKIE_LOW] = cookieLow;
+    words[at + C_COOKIE_HIGH] = cookieHigh;
+    words[at + C_PRODUCED] = produced;
+    words[at + C_RESULT] = result;
+    words[at + C_DEVICE_NANOS] = deviceNanos;
+    words[at + C_RESERVED] = 0;
+    this.#completionTail = (this.#completionTail + 1) | 0;
+  }
+
+  /** Shows all posted completions to the client; true if it sleeps and the caller must ring, once. */
+  publish(): boolean {
+    const { words } = this;
+    Atomics.store(words, W_COMPLETION_TAIL, this.#completionTail);
+    // Sequentially consistent, as in ClientEnd.publish: the flag or the new tail is seen by the other side.
+    return (
+      Atomics.load(words, W_CLIENT_NEEDS_WAKEUP) !== 0 &&
+      Atomics.exchange(words, W_CLIENT_NEEDS_WAKEUP, 0) !== 0
+    );
+  }
+
+  /** Raises the flag that asks to be rung, then looks once more: true if there is nothing and one may sleep. */
+  prepareSleep(): boolean {
+    Atomics.store(this.words, W_ENGINE_NEEDS_WAKEUP, 1);
+    const isIdle = Atomics.load(this.words, W_SUBMISSION_TAIL) === this.#submissionHead;
+    if (!isIdle) this.cancelSleep();
+    return isIdle;
+  }
+
+  /** Lowers the flag after waking by oneself. */
+  cancelSleep(): void {
+    Atomics.store(this.words, W_ENGINE_NEEDS_WAKEUP, 0);
+  }
+
+  /** Writes why the channel ends, where the client can read it. */
+  close(reason: number): void {
+    Atomics.store(this.words, W_CLOSED, reason);
+  }
+}

@@ -1,0 +1,73 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { BrokerClient as _warpdrive_v1_BrokerClient, BrokerDefinition as _warpdrive_v1_BrokerDefinition } from './warpdrive/v1/Broker.ts';
+import type { CloseChannelRequest as _warpdrive_v1_CloseChannelRequest, CloseChannelRequest__Output as _warpdrive_v1_CloseChannelRequest__Output } from './warpdrive/v1/CloseChannelRequest.ts';
+import type { CloseChannelResponse as _warpdrive_v1_CloseChannelResponse, CloseChannelResponse__Output as _warpdrive_v1_CloseChannelResponse__Output } from './warpdrive/v1/CloseChannelResponse.ts';
+import type { CloseSessionRequest as _warpdrive_v1_CloseSessionRequest, CloseSessionRequest__Output as _warpdrive_v1_CloseSessionRequest__Output } from './warpdrive/v1/CloseSessionRequest.ts';
+import type { CloseSessionResponse as _warpdrive_v1_CloseSessionResponse, CloseSessionResponse__Output as _warpdrive_v1_CloseSessionResponse__Output } from './warpdrive/v1/CloseSessionResponse.ts';
+import type { Device as _warpdrive_v1_Device, Device__Output as _warpdrive_v1_Device__Output } from './warpdrive/v1/Device.ts';
+import type { GetStatusRequest as _warpdrive_v1_GetStatusRequest, GetStatusRequest__Output as _warpdrive_v1_GetStatusRequest__Output } from './warpdrive/v1/GetStatusRequest.ts';
+import type { GetStatusResponse as _warpdrive_v1_GetStatusResponse, GetStatusResponse__Output as _warpdrive_v1_GetStatusResponse__Output } from './warpdrive/v1/GetStatusResponse.ts';
+import type { ListDevicesRequest as _warpdrive_v1_ListDevicesRequest, ListDevicesRequest__Output as _warpdrive_v1_ListDevicesRequest__Output } from './warpdrive/v1/ListDevicesRequest.ts';
+import type { ListDevicesResponse as _warpdrive_v1_ListDevicesResponse, ListDevicesResponse__Output as _warpdrive_v1_ListDevicesResponse__Output } from './warpdrive/v1/ListDevicesResponse.ts';
+import type { ListQueuesRequest as _warpdrive_v1_ListQueuesRequest, ListQueuesRequest__Output as _warpdrive_v1_ListQueuesRequest__Output } from './warpdrive/v1/ListQueuesRequest.ts';
+import type { ListQueuesResponse as _warpdrive_v1_ListQueuesResponse, ListQueuesResponse__Output as _warpdrive_v1_ListQueuesResponse__Output } from './warpdrive/v1/ListQueuesResponse.ts';
+import type { OpenChannelRequest as _warpdrive_v1_OpenChannelRequest, OpenChannelRequest__Output as _warpdrive_v1_OpenChannelRequest__Output } from './warpdrive/v1/OpenChannelRequest.ts';
+import type { OpenChannelResponse as _warpdrive_v1_OpenChannelResponse, OpenChannelResponse__Output as _warpdrive_v1_OpenChannelResponse__Output } from './warpdrive/v1/OpenChannelResponse.ts';
+import type { OpenSessionRequest as _warpdrive_v1_OpenSessionRequest, OpenSessionRequest__Output as _warpdrive_v1_OpenSessionRequest__Output } from './warpdrive/v1/OpenSessionRequest.ts';
+import type { OpenSessionResponse as _warpdrive_v1_OpenSessionResponse, OpenSessionResponse__Output as _warpdrive_v1_OpenSessionResponse__Output } from './warpdrive/v1/OpenSessionResponse.ts';
+import type { Process as _warpdrive_v1_Process, Process__Output as _warpdrive_v1_Process__Output } from './warpdrive/v1/Process.ts';
+import type { Queue as _warpdrive_v1_Queue, Queue__Output as _warpdrive_v1_Queue__Output } from './warpdrive/v1/Queue.ts';
+import type { ReleaseQueueRequest as _warpdrive_v1_ReleaseQueueRequest, ReleaseQueueRequest__Output as _warpdrive_v1_ReleaseQueueRequest__Output } from './warpdrive/v1/ReleaseQueueRequest.ts';
+import type { ReleaseQueueResponse as _warpdrive_v1_ReleaseQueueResponse, ReleaseQueueResponse__Output as _warpdrive_v1_ReleaseQueueResponse__Output } from './warpdrive/v1/ReleaseQueueResponse.ts';
+import type { ReleaseRegionRequest as _warpdrive_v1_ReleaseRegionRequest, ReleaseRegionRequest__Output as _warpdrive_v1_ReleaseRegionRequest__Output } from './warpdrive/v1/ReleaseRegionRequest.ts';
+import type { ReleaseRegionResponse as _warpdrive_v1_ReleaseRegionResponse, ReleaseRegionResponse__Output as _warpdrive_v1_ReleaseRegionResponse__Output } from './warpdrive/v1/ReleaseRegionResponse.ts';
+import type { RequestQueueRequest as _warpdrive_v1_RequestQueueRequest, RequestQueueRequest__Output as _warpdrive_v1_RequestQueueRequest__Output } from './warpdrive/v1/RequestQueueRequest.ts';
+import type { RequestQueueResponse as _warpdrive_v1_RequestQueueResponse, RequestQueueResponse__Output as _warpdrive_v1_RequestQueueResponse__Output } from './warpdrive/v1/RequestQueueResponse.ts';
+import type { ResumeChannelRequest as _warpdrive_v1_ResumeChannelRequest, ResumeChannelRequest__Output as _warpdrive_v1_ResumeChannelRequest__Output } from './warpdrive/v1/ResumeChannelRequest.ts';
+import type { ShareRegionRequest as _warpdrive_v1_ShareRegionRequest, ShareRegionRequest__Output as _warpdrive_v1_ShareRegionRequest__Output } from './warpdrive/v1/ShareRegionRequest.ts';
+import type { ShareRegionResponse as _warpdrive_v1_ShareRegionResponse, ShareRegionResponse__Output as _warpdrive_v1_ShareRegionResponse__Output } from './warpdrive/v1/ShareRegionResponse.ts';
+import type { Usage as _warpdrive_v1_Usage, Usage__Output as _warpdrive_v1_Usage__Output } from './warpdrive/v1/Usage.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  warpdrive: {
+    v1: {
+      Broker: SubtypeConstructor<typeof grpc.Client, _warpdrive_v1_BrokerClient> & { service: _warpdrive_v1_BrokerDefinition }
+      CloseChannelRequest: MessageTypeDefinition<_warpdrive_v1_CloseChannelRequest, _warpdrive_v1_CloseChannelRequest__Output>
+      CloseChannelResponse: MessageTypeDefinition<_warpdrive_v1_CloseChannelResponse, _warpdrive_v1_CloseChannelResponse__Output>
+      CloseSessionRequest: MessageTypeDefinition<_warpdrive_v1_CloseSessionRequest, _warpdrive_v1_CloseSessionRequest__Output>
+      CloseSessionResponse: MessageTypeDefinition<_warpdrive_v1_CloseSessionResponse, _warpdrive_v1_CloseSessionResponse__Output>
+      Device: MessageTypeDefinition<_warpdrive_v1_Device, _warpdrive_v1_Device__Output>
+      DeviceState: EnumTypeDefinition
+      GetStatusRequest: MessageTypeDefinition<_warpdrive_v1_GetStatusRequest, _warpdrive_v1_GetStatusRequest__Output>
+      GetStatusResponse: MessageTypeDefinition<_warpdrive_v1_GetStatusResponse, _warpdrive_v1_GetStatusResponse__Output>
+      ListDevicesRequest: MessageTypeDefinition<_warpdrive_v1_ListDevicesRequest, _warpdrive_v1_ListDevicesRequest__Output>
+      ListDevicesResponse: MessageTypeDefinition<_warpdrive_v1_ListDevicesResponse, _warpdrive_v1_ListDevicesResponse__Output>
+      ListQueuesRequest: MessageTypeDefinition<_warpdrive_v1_ListQueuesRequest, _warpdrive_v1_ListQueuesRequest__Output>
+      ListQueuesResponse: MessageTypeDefinition<_warpdrive_v1_ListQueuesResponse, _warpdrive_v1_ListQueuesResponse__Output>
+      OpenChannelRequest: MessageTypeDefinition<_warpdrive_v1_OpenChannelRequest, _warpdrive_v1_OpenChannelRequest__Output>
+      OpenChannelResponse: MessageTypeDefinition<_warpdrive_v1_OpenChannelResponse, _warpdrive_v1_OpenChannelResponse__Output>
+      OpenSessionRequest: MessageTypeDefinition<_warpdrive_v1_OpenSessionRequest, _warpdrive_v1_OpenSessionRequest__Output>
+      OpenSessionResponse: MessageTypeDefinition<_warpdrive_v1_OpenSessionResponse, _warpdrive_v1_OpenSessionResponse__Output>
+      Process: MessageTypeDefinition<_warpdrive_v1_Process, _warpdrive_v1_Process__Output>
+      Queue: MessageTypeDefinition<_warpdrive_v1_Queue, _warpdrive_v1_Queue__Output>
+      QueueMode: EnumTypeDefinition
+      ReleaseQueueRequest: MessageTypeDefinition<_warpdrive_v1_ReleaseQueueRequest, _warpdrive_v1_ReleaseQueueRequest__Output>
+      ReleaseQueueResponse: MessageTypeDefinition<_warpdrive_v1_ReleaseQueueResponse, _warpdrive_v1_ReleaseQueueResponse__Output>
+      ReleaseRegionRequest: MessageTypeDefinition<_warpdrive_v1_ReleaseRegionRequest, _warpdrive_v1_ReleaseRegionRequest__Output>
+      ReleaseRegionResponse: MessageTypeDefinition<_warpdrive_v1_ReleaseRegionResponse, _warpdrive_v1_ReleaseRegionResponse__Output>
+      RequestQueueRequest: MessageTypeDefinition<_warpdrive_v1_RequestQueueRequest, _warpdrive_v1_RequestQueueRequest__Output>
+      RequestQueueResponse: MessageTypeDefinition<_warpdrive_v1_RequestQueueResponse, _warpdrive_v1_RequestQueueResponse__Output>
+      ResumeChannelRequest: MessageTypeDefinition<_warpdrive_v1_ResumeChannelRequest, _warpdrive_v1_ResumeChannelRequest__Output>
+      ShareRegionRequest: MessageTypeDefinition<_warpdrive_v1_ShareRegionRequest, _warpdrive_v1_ShareRegionRequest__Output>
+      ShareRegionResponse: MessageTypeDefinition<_warpdrive_v1_ShareRegionResponse, _warpdrive_v1_ShareRegionResponse__Output>
+      Usage: MessageTypeDefinition<_warpdrive_v1_Usage, _warpdrive_v1_Usage__Output>
+    }
+  }
+}
+

@@ -1,0 +1,16 @@
+// Original file: proto/warpdrive/v1/warpdrive.proto
+
+
+export interface RequestQueueResponse {
+  'queue'?: (number);
+  'device'?: (string);
+  'depth'?: (number);
+  'requestBytesMax'?: (number);
+}
+
+export interface RequestQueueResponse__Output {
+  'queue': (number);
+  'device': (string);
+  'depth': (number);
+  'requestBytesMax': (number);
+}
