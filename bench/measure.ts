@@ -70,8 +70,9 @@ export async function measureGroup(group: Group, figures: readonly Figure[], opt
       yardsticks,
       measureRound: async (isReversed) => {
         measured++;
-        const which = measured > options.rounds ? 'repeating an unsteady one' : `${measured}`;
-        options.progress(`${group.name}: round ${which} of ${options.rounds}`);
+        const isRepeat = measured > options.rounds;
+        const what = isRepeat ? 'repeating an unsteady round' : `round ${measured} of ${options.rounds}`;
+        options.progress(`${group.name}: ${what}`);
         return measureRound(isReversed ? [...entrants].toReversed() : entrants);
       },
     });

@@ -27,10 +27,10 @@ export function tellReady(): void {
 }
 
 /**
- * Ends the process in order on SIGTERM or SIGINT, or when the supervisor is gone: `stop` undoes what the role has
- * set up. A second signal ends it at once.
+ * Ends the process in order: when the supervisor says so or is gone, or, without a supervisor, on SIGTERM or SIGINT.
+ * `stop` undoes what the role has set up. A second signal ends it at once.
  */
-export function endOnSignal(log: Logger, stop: (reason: string) => Promise<void>): void {
+export function endWhenTold(log: Logger, stop: (reason: string) => Promise<void>): void {
   let isStopping = false;
   const end = (reason: string): void => {
     if (isStopping) {
@@ -47,10 +47,13 @@ export function endOnSignal(log: Logger, stop: (reason: string) => Promise<void>
       },
     );
   };
-  process.on('SIGTERM', end);
-  // A terminal sends SIGINT to the whole group: the supervisor decides.
-  process.on('SIGINT', process.send === undefined ? end : () => {});
-  process.once('disconnect', () => end('the supervisor is gone'));
+  // A signal often goes to the whole process group. Under a supervisor it is the supervisor's to act on, in order.
+  const isSupervised = process.send !== undefined;
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, isSupervised ? () => {} : end);
+  process.once('message', () => end('told by the supervisor'));
+  process.once('disconnect', () => {
+    if (!isStopping) end('the supervisor is gone');
+  });
 }
 
 /**

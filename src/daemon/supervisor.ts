@@ -119,7 +119,7 @@ export class Supervisor {
     const ended = new Promise((resolve) => {
       child.once('exit', resolve);
     });
-    child.kill('SIGTERM');
+    child.send({ type: 'stop' });
     const timer = setTimeout(() => {
       this.#log.error({ role }, `did not stop within ${STOP_MILLIS_MAX} ms; killing it`);
       child.kill('SIGKILL');

@@ -7,7 +7,7 @@ import { CUSTODIAN_SOCKET, ENGINE_SOCKET, FD_SOCKET, GRPC_SOCKET } from '../../s
 import type { PeerCredentials } from '../../sys/socket.ts';
 import { brokerContract, custodianContract, engineContract, noContract } from '../contracts.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endOnSignal, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
 import { FdServer } from './fd-server.ts';
 import { type Connection, GrpcServer, type Methods } from './grpc-server.ts';
 import { BrokerService } from './service.ts';
@@ -112,7 +112,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   await fdServer.listen();
   await grpc.listen();
 
-  endOnSignal(log, async () => {
+  endWhenTold(log, async () => {
     if (engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
     grpc.close();
     fdServer.close();

@@ -7,7 +7,7 @@ import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
 import { readConfiguration } from '../config/config.ts';
 import { custodianContract, noContract } from '../contracts.ts';
 import { Link, LinkServer } from '../link.ts';
-import { createLog, endOnSignal, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
 import { identifyProcess } from './processes.ts';
 
 export async function runCustodian(options: RoleOptions): Promise<void> {
@@ -25,7 +25,7 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
     links.add(link);
     link.onClose = () => links.delete(link);
   });
-  endOnSignal(log, () => {
+  endWhenTold(log, () => {
     server.close();
     for (const link of links) link.close('the custodian stops');
     lock.close();

@@ -7,7 +7,7 @@ import { forbidDumps } from '../../sys/process.ts';
 import { brokerContract, custodianContract, engineContract, noContract } from '../contracts.ts';
 import { Link, LinkServer } from '../link.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endOnSignal, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
 import { EngineService } from './service.ts';
 
 /** How long requests in flight may take to finish when the engine is stopped by itself, milliseconds. */
@@ -49,7 +49,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     };
   });
 
-  endOnSignal(log, async () => {
+  endWhenTold(log, async () => {
     await service.drain({ timeoutMillis: DRAIN_MILLIS });
     server.close();
     broker?.close('the engine stops');

@@ -224,6 +224,8 @@ function main(): void {
   process.title = `warpdrive-${name}`;
   dieWithParent(SIGKILL);
   forbidDumps();
+  // Signals to the process group are for the supervisor: this process ends with the engine.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => {});
   try {
     const worker = new Worker(JSON.parse(optionsText ?? '{}') as SoftOptions);
     writeSync(1, `${JSON.stringify(worker.libraries)}\n`);
