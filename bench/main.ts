@@ -9,6 +9,7 @@ import type { Group, Place } from './figures/figure.ts';
 import { spinningGroup, wakingGroup } from './figures/latency.ts';
 import { rateGroup } from './figures/rate.ts';
 import { throughputGroups } from './figures/throughput.ts';
+import { describeHost } from './host.ts';
 import { measureGroup, type Result } from './measure.ts';
 import { compileYardstick } from './programs.ts';
 import { startProgress } from './progress.ts';
@@ -43,9 +44,10 @@ const options = new Program('npm run bench --')
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 try {
+  const host = describeHost();
   const results = await measure(options, interrupted.signal);
-  process.stdout.write(formatTable(results, { isColoured: process.stdout.isTTY }));
-  if (options.json !== undefined) writeFileSync(options.json, formatJson(results));
+  process.stdout.write(formatTable(results, { host, isColoured: process.stdout.isTTY }));
+  if (options.json !== undefined) writeFileSync(options.json, formatJson(results, host));
   if (options.check && results.some(({ pass }) => pass === false)) process.exitCode = 1;
 } catch (error) {
   if (!interrupted.signal.aborted) throw error;

@@ -123,12 +123,12 @@ function resultOf(figure: Figure, rounds: readonly Round[], notes: readonly stri
   const scale = unitScale[figure.unit];
   const value = median(valuesOf(rounds, figure.value)) / scale;
   const yardstick = median(valuesOf(rounds, figure.yardstick)) / scale;
-  const voided = reasonToVoid(figure, rounds);
+  const limit = compareWithLimit(figure, rounds);
   const isSkipped = Number.isNaN(value) || Number.isNaN(yardstick);
-  const ratio = isSkipped || voided !== undefined ? null : ratioOf(value, yardstick);
+  const ratio = isSkipped || limit?.isExceeded === true ? null : ratioOf(value, yardstick);
   const reasons = [
     ...(isSkipped ? ['skipped: no C compiler for the yardstick'] : []),
-    ...(voided === undefined ? [] : [`void: ${voided}`]),
+    ...(limit === undefined ? [] : [limit.text]),
     ...notes,
   ];
   const { name, what, against, unit, better, bar, goal } = figure;
@@ -148,8 +148,10 @@ function resultOf(figure: Figure, rounds: readonly Round[], notes: readonly stri
   };
 }
 
-function reasonToVoid({ voidAbove }: Figure, rounds: readonly Round[]): string | undefined {
-  if (voidAbove === undefined) return undefined;
-  const largest = Math.max(...valuesOf(rounds, voidAbove.metric));
-  return largest > voidAbove.max ? `${voidAbove.meaning} (${largest.toFixed(3)})` : undefined;
+function compareWithLimit({ limit }: Figure, rounds: readonly Round[]) {
+  if (limit === undefined) return undefined;
+  const largest = Math.max(...valuesOf(rounds, limit.metric));
+  const isExceeded = largest > limit.max;
+  const text = `${limit.meaning} ${largest.toFixed(3)}${isExceeded ? `, void above ${limit.max}` : ''}`;
+  return { isExceeded, text };
 }

@@ -1,6 +1,7 @@
 // Results as a table for people, and as JSON for programs.
 
 import { styleText } from 'node:util';
+import { type Host, isBusy } from './host.ts';
 import type { Result } from './measure.ts';
 import { type Better, meetsBar } from './rounds.ts';
 
@@ -12,9 +13,12 @@ const rightAligned: ReadonlySet<string> = new Set(['ours', 'yardstick', 'ratio']
 
 type Row = Readonly<Record<(typeof columns)[number], string>>;
 
-/** The table, and below it what each figure compares. Colours only on request. */
-export function formatTable(results: readonly Result[], options: { readonly isColoured: boolean }): string {
-  const paint: Paint = options.isColoured ? styleText : (_, text) => text;
+/** The table, and below it what each figure compares and on which machine. Colours only on request. */
+export function formatTable(
+  results: readonly Result[],
+  { host, isColoured }: { readonly host: Host; readonly isColoured: boolean },
+): string {
+  const paint: Paint = isColoured ? styleText : (_, text) => text;
   const header = Object.fromEntries(columns.map((name) => [name, name])) as Row;
   const rows = results.map(rowOf);
   const widths = columns.map((name) => Math.max(...[header, ...rows].map((row) => row[name].length)));
@@ -35,7 +39,14 @@ export function formatTable(results: readonly Result[], options: { readonly isCo
     }),
     '',
     ...results.map(({ name, what, against }) => paint('dim', `${name}: ${what} / ${against}`)),
+    paint('dim', `on ${host.cores} cores of ${host.processor}, Node ${host.node}`),
   ];
+  if (isBusy(host)) {
+    const load = host.loadAverage.toFixed(1);
+    lines.push(
+      paint('red', `The machine was busy (load average ${load} before the first round): measure again.`),
+    );
+  }
   return `${lines.join('\n')}\n`;
 }
 
@@ -83,6 +94,6 @@ function verdictOf({ value, yardstick, ratio, better, goal, pass }: Result): str
   return meetsBar(ratio, { better, bar: goal }) ? 'goal met' : 'below goal';
 }
 
-export function formatJson(results: readonly Result[]): string {
-  return `${JSON.stringify({ results }, null, 2)}\n`;
+export function formatJson(results: readonly Result[], host: Host): string {
+  return `${JSON.stringify({ host, results }, null, 2)}\n`;
 }

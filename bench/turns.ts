@@ -8,7 +8,7 @@
 
 import { createInterface } from 'node:readline';
 
-/** What a contestant tells about itself: which library serves it, and the like. */
+/** What a contestant tells about itself, for the report. */
 export type Facts = Readonly<Record<string, string>>;
 
 /** The figures of one turn, by name. */

@@ -9,6 +9,7 @@ import { type Metrics, serveTurns } from '../turns.ts';
 const DEPTH = 256;
 /** Batches between two looks at the clock. */
 const BATCHES_PER_LOOK = 64;
+const SAMPLES_MAX = 500_000;
 const WAKE_MILLIS_MAX = 5_000;
 
 const nop: Request = { operation: 'nop' };
@@ -29,17 +30,19 @@ const queue = await connection.requestQueue({ algorithm: 'nop', mode: 'shared', 
 await serveTurns((amount) => measure(queue, amount));
 await connection.close();
 
-/** One request at a time, spinning for its completion. */
-function measureRoundTrips(queue: Queue, roundTrips: number): Metrics {
-  const samples = new Float64Array(roundTrips);
-  for (let index = 0; index < roundTrips; index++) {
-    const before = performance.now();
+/** One request at a time, spinning for its completion; for so long, or until there are samples enough. */
+function measureRoundTrips(queue: Queue, millis: number): Metrics {
+  const samples = new Float64Array(SAMPLES_MAX);
+  const end = performance.now() + millis;
+  let count = 0;
+  for (let before = 0; count < SAMPLES_MAX && before < end; count++) {
+    before = performance.now();
     queue.send(nop);
     while (queue.recv(completions, 1) === 0);
-    samples[index] = performance.now() - before;
+    samples[count] = performance.now() - before;
   }
   checkStatus();
-  return { ...latencyOf(samples) };
+  return { ...latencyOf(samples.subarray(0, count)) };
 }
 
 /** As many as fit in flight; sent and reaped in batches. */

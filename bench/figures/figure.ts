@@ -22,8 +22,8 @@ export interface Figure {
   readonly bar?: number;
   /** Where the ratio is to come; shown only. */
   readonly goal?: number;
-  /** A metric of each round that voids the figure when it is larger. */
-  readonly voidAbove?: { readonly metric: MetricName; readonly max: number; readonly meaning: string };
+  /** A metric that is reported beside the figure, and voids it where it is larger in any round. */
+  readonly limit?: { readonly metric: MetricName; readonly max: number; readonly meaning: string };
 }
 
 /** Where contestants find what they need. */

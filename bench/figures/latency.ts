@@ -3,7 +3,7 @@
 import { nodeProgram } from '../programs.ts';
 import type { ContestantPlan, Group } from './figure.ts';
 
-const SPINNING_ROUND_TRIPS = 200_000;
+const SPINNING_MILLIS = 400;
 const WAKING_ROUND_TRIPS = 100;
 
 function nop(way: string, amount: number): ContestantPlan {
@@ -15,8 +15,8 @@ function nop(way: string, amount: number): ContestantPlan {
 
 export const spinningGroup: Group = {
   name: 'round trips, awake',
-  ours: { ours: nop('round-trips', SPINNING_ROUND_TRIPS) },
-  yardsticks: { c: { amount: SPINNING_ROUND_TRIPS, command: (place) => place.compile('ping-pong') } },
+  ours: { ours: nop('round-trips', SPINNING_MILLIS) },
+  yardsticks: { c: { amount: SPINNING_MILLIS, command: (place) => place.compile('ping-pong') } },
   figures: [
     {
       name: 'rtt_spin',

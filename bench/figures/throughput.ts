@@ -30,10 +30,10 @@ function gzipFigure(kib: number, contestant: string): Omit<Figure, 'name'> {
     better: 'higher',
     value: `${contestant}.rate`,
     yardstick: 'zlib.rate',
-    voidAbove: {
+    limit: {
       metric: `${contestant}.outputShare`,
       max: OUTPUT_SHARE_MAX,
-      meaning: "output larger than 1.02 times node:zlib's",
+      meaning: "output / node:zlib's",
     },
   };
 }

@@ -48,17 +48,21 @@ static void pass(uint32_t number) {
   while (atomic_load_explicit(&shared->pong, memory_order_acquire) != number) relax();
 }
 
-static void measure(double *nanos, long round_trips) {
+/* For so many milliseconds: where other work keeps the two from running at once, a number would take for ever. */
+static long measure(double *nanos, long millis) {
   atomic_store(&shared->ping, 0);
   atomic_store(&shared->pong, 0);
   if (write(wakeup[1], "", 1) != 1) exit(1);
   pass(1);
-  for (long i = 0; i < round_trips; i++) {
-    const double before = now_nanos();
-    pass((uint32_t)i + 2);
-    nanos[i] = now_nanos() - before;
+  const double end = now_nanos() + (double)millis * 1e6;
+  long samples = 0;
+  for (double before = 0; samples < SAMPLES_MAX && before < end; samples++) {
+    before = now_nanos();
+    pass((uint32_t)samples + 2);
+    nanos[samples] = now_nanos() - before;
   }
   pass(END);
+  return samples;
 }
 
 int main(void) {

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLOCK_READS = 20001 };
+enum { CLOCK_READS = 20001, SAMPLES_MAX = 500000 };
 
 static inline double now_nanos(void) {
   struct timespec now;
@@ -24,15 +24,6 @@ static inline double now_nanos(void) {
 static int compare_doubles(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
-}
-
-static void *allocate(size_t bytes) {
-  void *memory = malloc(bytes);
-  if (memory == NULL) {
-    perror("malloc");
-    exit(1);
-  }
-  return memory;
 }
 
 /* The median of what two readings in a row differ by. */
@@ -61,19 +52,18 @@ static void start_partner(void (*partner)(void)) {
   _exit(0);
 }
 
-/* Answers turns of so many round trips until the input ends. `measure` writes nanoseconds. */
-static void serve_turns(void (*measure)(double *nanos, long round_trips)) {
-  long round_trips;
+/* Answers turns until the input ends. `measure` writes up to SAMPLES_MAX nanoseconds and returns how many. */
+static void serve_turns(long (*measure)(double *nanos, long amount)) {
+  static double nanos[SAMPLES_MAX];
+  long amount;
   puts("{}");
   fflush(stdout);
-  while (scanf("%ld", &round_trips) == 1 && round_trips > 0) {
-    double *nanos = allocate((size_t)round_trips * sizeof *nanos);
-    measure(nanos, round_trips);
-    qsort(nanos, (size_t)round_trips, sizeof *nanos, compare_doubles);
+  while (scanf("%ld", &amount) == 1 && amount > 0) {
+    const long samples = measure(nanos, amount);
+    qsort(nanos, (size_t)samples, sizeof *nanos, compare_doubles);
     const double clock = clock_cost_nanos();
-    printf("{\"p50\":%.4f,\"p99\":%.4f}\n", (nanos[round_trips / 2] - clock) / 1e3,
-           (nanos[(long)((double)round_trips * 0.99)] - clock) / 1e3);
+    printf("{\"p50\":%.4f,\"p99\":%.4f}\n", (nanos[samples / 2] - clock) / 1e3,
+           (nanos[(long)((double)samples * 0.99)] - clock) / 1e3);
     fflush(stdout);
-    free(nanos);
   }
 }

@@ -21,7 +21,8 @@ static void answer(void) {
   }
 }
 
-static void measure(double *nanos, long round_trips) {
+static long measure(double *nanos, long amount) {
+  const long round_trips = amount < SAMPLES_MAX ? amount : SAMPLES_MAX;
   char message[MESSAGE_BYTES] = {0};
   for (long i = 0; i < round_trips; i++) {
     usleep(PAUSE_MICROS);
@@ -32,6 +33,7 @@ static void measure(double *nanos, long round_trips) {
     }
     nanos[i] = now_nanos() - before;
   }
+  return round_trips;
 }
 
 int main(void) {

@@ -15,3 +15,16 @@ export type { Completion, Range, Request } from './request.ts';
 export type { Session, SessionOptions } from './session.ts';
 export { type ErrorCode, WarpError } from '../shared/errors.ts';
 export type { AlgorithmName, OperationName } from '../shared/operations.ts';
+export {
+  type CipherAlgorithm,
+  type CipherOptions,
+  type DecipherOptions,
+  decrypt,
+  encrypt,
+  type EncryptResult,
+} from './helpers/ciphers.ts';
+export { createGunzip, gunzip, type GunzipOptions } from './helpers/gunzip.ts';
+export { createGzip, gzip, type GzipOptions, type GzipStreamOptions } from './helpers/gzip.ts';
+export { hash, type HashAlgorithm } from './helpers/hash.ts';
+export type { HelperResult } from './helpers/piece.ts';
+export type { HelperStream } from './helpers/stream.ts';

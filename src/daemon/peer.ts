@@ -50,6 +50,13 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
     });
   }
 
+  /** The link, waiting for one that is being set up again. Rejects with what `link` throws after `limitMillis`. */
+  async whenUp(limitMillis: number): Promise<Link<Serves, Calls>> {
+    const endMillis = performance.now() + limitMillis;
+    while (this.#link === undefined && performance.now() < endMillis) await sleep(FIRST_PAUSE_MILLIS);
+    return this.link;
+  }
+
   /** Resolves when the first link is up, and keeps one up from then on. */
   async connect(): Promise<void> {
     for (let pause = FIRST_PAUSE_MILLIS; !this.#isClosed; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLIS)) {

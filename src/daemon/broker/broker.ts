@@ -15,6 +15,8 @@ import { type ProcessName, Tokens } from './tokens.ts';
 
 /** What clients may take to see their requests finished when the daemon stops, milliseconds. */
 const DRAIN_MILLIS = 5_000;
+/** How long a caller waits while the custodian is being started again, milliseconds. */
+const CUSTODIAN_MILLIS_MAX = 2_000;
 /** Connections beside those of channels: command lines, a client's second try. */
 const SPARE_CONNECTIONS = 64;
 
@@ -36,7 +38,8 @@ export async function runBroker(options: RoleOptions): Promise<void> {
 
   const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<ProcessName | undefined> => {
     if (pid <= 0) return undefined;
-    const { process } = await custodian.link.call('identify', { pid });
+    const link = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
+    const { process } = await link.call('identify', { pid });
     return process === null ? undefined : { uid, pid, startTicks: process.startTicks };
   };
   const identities = new WeakMap<Connection, ProcessName>();

@@ -135,10 +135,10 @@ export class BrokerService {
     const owner = await this.#context.identify(connection);
     const client = this.clients.bySecret(owner, request.resumeSecret, operation);
     if (!client.isLost) {
-      throw new WarpError('INVALID_ARGUMENT', {
+      // The client may notice that the engine died before we do.
+      throw new WarpError('ENGINE_UNAVAILABLE', {
         operation,
-        found: 'its engine is alive',
-        hint: 'use the channel',
+        found: 'the engine has not reported the channel lost',
       });
     }
     try {

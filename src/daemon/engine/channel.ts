@@ -65,8 +65,10 @@ const USES_SOURCE = 1;
 const USES_DESTINATION = 2;
 const USES_AUXILIARY = 4;
 const USES_SESSION = 8;
+/** In `operationAlgorithm`: no operation has the number. */
+const NO_ALGORITHM = 0xff;
 const operationUses = new Uint8Array(OPERATION_NUMBERS);
-const operationAlgorithm = new Uint8Array(OPERATION_NUMBERS).fill(0xff);
+const operationAlgorithm = new Uint8Array(OPERATION_NUMBERS).fill(NO_ALGORITHM);
 const operationParameterWords = new Uint8Array(OPERATION_NUMBERS);
 const operationResultWords = new Uint8Array(OPERATION_NUMBERS);
 for (const operation of operationsByNumber) {
@@ -171,68 +173,73 @@ export class Channel {
     return TAKE_VIOLATION;
   }
 
+  /**
+   * Reads a slot once, into locals and the row: what the client writes there from now on has no effect. Only what
+   * the operation uses is read.
+   */
   #takeOne(slot: number): void {
+    const { rows } = this;
+    const { words } = this.end;
+    const at = this.end.slotWord(slot);
+    const cookieLow = words[at + R_COOKIE_LOW] as number;
+    const cookieHigh = words[at + R_COOKIE_HIGH] as number;
     if (this.#isInFlight[slot] !== 0) {
-      // The row belongs to the request in flight. The cookie is the client's own, so it may be read late.
-      const at = this.end.slotWord(slot);
-      const { words } = this.end;
-      this.#malformedInRow += 1;
-      this.#post(slot, SLOT_BUSY, words[at + R_COOKIE_LOW] as number, words[at + R_COOKIE_HIGH] as number);
+      // The row belongs to the request in flight.
+      this.#refuse(slot, SLOT_BUSY, cookieLow, cookieHigh);
       return;
     }
-    this.#copy(slot);
-    const status = this.#check(slot * SLOT_WORDS);
-    if (status !== 0) {
-      const { rows } = this;
-      const base = slot * SLOT_WORDS;
-      this.tenant.failed += 1;
-      // Too much or too large is a client in a hurry, not a broken one.
-      if (status !== QUEUE_FULL && status !== TOO_LARGE) this.#malformedInRow += 1;
-      this.#post(slot, status, rows[base + R_COOKIE_LOW] as number, rows[base + R_COOKIE_HIGH] as number);
-      return;
+    const base = slot * SLOT_WORDS;
+    const operation = words[at + R_OPERATION] as number;
+    const queueNumber = words[at + R_QUEUE] as number;
+    const reserved = (words[at + R_FLAGS] as number) | (words[at + R_RESERVED] as number);
+    rows[base + R_OPERATION] = operation;
+    rows[base + R_COOKIE_LOW] = cookieLow;
+    rows[base + R_COOKIE_HIGH] = cookieHigh;
+    if (operation >>> 0 >= OPERATION_NUMBERS)
+      return this.#refuse(slot, UNKNOWN_OPERATION, cookieLow, cookieHigh);
+    const algorithm = operationAlgorithm[operation] as number;
+    if (algorithm === NO_ALGORITHM) return this.#refuse(slot, UNKNOWN_OPERATION, cookieLow, cookieHigh);
+    if (reserved !== 0) return this.#refuse(slot, BAD_REQUEST, cookieLow, cookieHigh);
+    const queue = queueNumber >>> 0 > CHANNEL_QUEUES_MAX ? undefined : this.queues[queueNumber];
+    if (queue === undefined) return this.#refuse(slot, UNKNOWN_QUEUE, cookieLow, cookieHigh);
+    if (queue.algorithmIndex !== algorithm)
+      return this.#refuse(slot, OPERATION_NOT_ALLOWED, cookieLow, cookieHigh);
+    if (queue.inFlight >= queue.depth) return this.#refuse(slot, QUEUE_FULL, cookieLow, cookieHigh);
+    const uses = operationUses[operation] as number;
+    if (uses === 0) {
+      for (let word = R_SOURCE_REGION; word < R_RESERVED; word++) rows[base + word] = 0;
+    } else {
+      this.#copyUsed(at, base, operation);
+      const status = this.#checkUses(base, uses, algorithm);
+      if (status !== 0) return this.#refuse(slot, status, cookieLow, cookieHigh);
     }
     this.#malformedInRow = 0;
-    const queue = this.queues[this.rows[slot * SLOT_WORDS + R_QUEUE] as number] as Queue;
     this.#isInFlight[slot] = 1;
     this.inFlight += 1;
     this.tenant.inFlight += 1;
     queue.inFlight += 1;
     queue.append(slot);
-    this.#events.onWaiting(queue);
+    if (!queue.isScheduled) this.#events.onWaiting(queue);
   }
 
-  /** Reads a slot once: what the client writes there from now on has no effect. */
-  #copy(slot: number): void {
+  #refuse(slot: number, status: number, cookieLow: number, cookieHigh: number): void {
+    this.tenant.failed += 1;
+    // Too much or too large is a client in a hurry, not a broken one.
+    if (status !== QUEUE_FULL && status !== TOO_LARGE) this.#malformedInRow += 1;
+    this.#post(slot, status, cookieLow, cookieHigh, 0, 0, 0);
+  }
+
+  #copyUsed(at: number, base: number, operation: number): void {
     const { rows } = this;
     const { words } = this.end;
-    const at = this.end.slotWord(slot);
-    const base = slot * SLOT_WORDS;
-    for (let word = 0; word < PARAMETER_WORD; word++) rows[base + word] = words[at + word] as number;
-    const operation = rows[base + R_OPERATION] as number;
-    if (operation >>> 0 >= OPERATION_NUMBERS) return;
+    rows[base + R_SESSION] = words[at + R_SESSION] as number;
+    for (let word = R_SOURCE_REGION; word < R_RESERVED; word++)
+      rows[base + word] = words[at + word] as number;
     const end = PARAMETER_WORD + (operationParameterWords[operation] as number);
     for (let word = PARAMETER_WORD; word < end; word++) rows[base + word] = words[at + word] as number;
   }
 
-  /** Checks a row, and puts the devices' handles in place of the client's numbers; 0 or why it is refused. */
-  #check(base: number): number {
-    const { rows } = this;
-    const operation = rows[base + R_OPERATION] as number;
-    if (operation >>> 0 >= OPERATION_NUMBERS) return UNKNOWN_OPERATION;
-    const algorithm = operationAlgorithm[operation] as number;
-    if (algorithm === 0xff) return UNKNOWN_OPERATION;
-    if ((rows[base + R_FLAGS] as number) !== 0 || (rows[base + R_RESERVED] as number) !== 0)
-      return BAD_REQUEST;
-    const queueNumber = rows[base + R_QUEUE] as number;
-    if (queueNumber >>> 0 > CHANNEL_QUEUES_MAX) return UNKNOWN_QUEUE;
-    const queue = this.queues[queueNumber];
-    if (queue === undefined) return UNKNOWN_QUEUE;
-    if (queue.algorithmIndex !== algorithm) return OPERATION_NOT_ALLOWED;
-    if (queue.inFlight >= queue.depth) return QUEUE_FULL;
-    const uses = operationUses[operation] as number;
-    return uses === 0 ? 0 : this.#checkUses(base, uses, algorithm);
-  }
-
+  /** Checks session and ranges, and puts the devices' handles in place of the client's numbers; 0 or a code. */
   #checkUses(base: number, uses: number, algorithm: number): number {
     if ((uses & USES_SESSION) !== 0) {
       const session = this.rows[base + R_SESSION] as number;
@@ -339,9 +346,9 @@ export class Channel {
     status: number,
     cookieLow: number,
     cookieHigh: number,
-    produced = 0,
-    result = 0,
-    nanos = 0,
+    produced: number,
+    result: number,
+    nanos: number,
   ): void {
     if (!this.isEnded) this.end.post(slot, status, cookieLow, cookieHigh, produced, result, nanos);
     if (this.isPosted) return;

@@ -160,7 +160,7 @@ export class Device {
     while (port.inFlight > 0 && port.hardware.recv(completion)) {
       const tag = completion[C_SLOT] as number;
       const queue = port.queueOf(tag);
-      assert(queue !== undefined, `${this.name} completes requests that it was given`);
+      assert(queue !== undefined, 'a device completes requests that it was given');
       const slot = port.slotOf(tag);
       const estimatedNanos = port.release(tag);
       this.#account(queue, slot, estimatedNanos, (completion[C_DEVICE_NANOS] as number) >>> 0);

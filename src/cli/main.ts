@@ -1,0 +1,156 @@
+#!/usr/bin/env node
+// warpctl: the command line of WarpDrive. Reads the arguments, runs one command on one connection, and turns
+// whatever becomes of it into an exit code.
+
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { connect, type Connection, WarpError } from '../client/index.ts';
+import { showDevices } from './devices.ts';
+import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
+import type { Direction } from './file-job.ts';
+import { checkGzipOptions, type GzipOptions, runGzip } from './gzip.ts';
+import { Output } from './output.ts';
+import { ping } from './ping.ts';
+import { showQueues } from './queues.ts';
+import { showStatus } from './status.ts';
+
+const LEVELS = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
+const LEVEL_DEFAULT = 6;
+const PING_COUNT_MAX = 10_000_000;
+const TIMEOUT_MILLIS_MAX = 3_600_000;
+
+interface GlobalOptions {
+  readonly runtimeDir?: string;
+  readonly timeout: number;
+}
+
+type ParsedGzipOptions = Omit<GzipOptions, 'direction' | 'level'> & { readonly level?: number };
+
+// Before the arguments are parsed: a mistake in them is answered in the same form.
+const output = new Output({ isJson: process.argv.includes('--json') });
+
+function integerWithin(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`);
+  };
+}
+
+const program = new Command('warpctl')
+  .description('Looks at a WarpDrive daemon, and compresses files with its devices.')
+  .option('--runtime-dir <folder>', "folder of the daemon's sockets (or $WARPDRIVE_RUNTIME_DIR)")
+  .option('--json', 'print one JSON document for machines; failures as {"error": ...}')
+  .option(
+    '--timeout <millis>',
+    'how long the daemon may take to answer',
+    integerWithin(1, TIMEOUT_MILLIS_MAX),
+    5_000,
+  )
+  .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ writeErr: (text) => void (output.isJson || process.stderr.write(text)) })
+  .showHelpAfterError('("warpctl --help" tells more)')
+  .addHelpText('after', `\n${exitCodeHelp}`)
+  .exitOverride();
+
+program
+  .command('devices')
+  .description('list the devices: how they are, what they offer, which library serves it')
+  .action(() => withConnection((connection) => showDevices(connection, output)));
+
+program
+  .command('status')
+  .description('tell about the daemon, and what you use of what you may')
+  .action(() => withConnection((connection) => showStatus(connection, output)));
+
+program
+  .command('queues')
+  .description('list the queues that are lent: yours; all, for root and the user of the daemon')
+  .action(() => withConnection((connection) => showQueues(connection, output)));
+
+program
+  .command('ping')
+  .description('measure round trips of a request that does nothing')
+  .option('-n, --count <number>', 'how many', integerWithin(1, PING_COUNT_MAX), 1_000)
+  .action(({ count }: { readonly count: number }) =>
+    withConnection((connection) =>
+      ping(connection, output, { count, timeoutMillis: program.opts<GlobalOptions>().timeout }),
+    ),
+  );
+
+addGzipCommand('gzip', 'compress each FILE to FILE.gz');
+addGzipCommand('gunzip', 'decompress each FILE.gz to FILE');
+
+function addGzipCommand(direction: Direction, description: string): void {
+  const command = program
+    .command(direction)
+    .description(`${description}; "-", or no file: standard input to standard output`)
+    .argument('[files...]', 'what to work on')
+    .option('-k, --keep', 'keep the input', false)
+    .option('-f, --force', 'replace existing files, follow links, use terminals', false)
+    .option('-c, --stdout', 'write to standard output, and keep the input', false);
+  if (direction === 'gzip') addLevelOptions(command);
+  command.action(async (files: string[], options: ParsedGzipOptions) => {
+    const all = { level: LEVEL_DEFAULT, ...options, direction };
+    const named = files.length === 0 ? ['-'] : files;
+    checkGzipOptions(named, { ...all, isJson: output.isJson });
+    await withConnection((connection) => runGzip(connection, output, { ...all, files: named }));
+  });
+}
+
+/** -1 to -9 as people know them, and -l with a number: the last one counts. */
+function addLevelOptions(command: Command): void {
+  command.option(
+    '-l, --level <level>',
+    'compression: -1 or -l 1 (fast) to -9',
+    integerWithin(0, 9),
+    LEVEL_DEFAULT,
+  );
+  for (const level of LEVELS) {
+    command.addOption(new Option(`-${level}`).hideHelp());
+    command.on(`option:${level}`, () => command.setOptionValueWithSource('level', level, 'cli'));
+  }
+}
+
+/** Runs a command; its result is the exit code, nothing means success. */
+async function withConnection(run: (connection: Connection) => Promise<number | void>): Promise<void> {
+  const { runtimeDir, timeout } = program.opts<GlobalOptions>();
+  const connection = await connect({
+    ...(runtimeDir === undefined ? {} : { runtimeDir: resolve(runtimeDir) }),
+    timeoutMillis: timeout,
+    reconnectMillis: timeout,
+  });
+  try {
+    process.exitCode = (await run(connection)) ?? exitCode('done');
+  } finally {
+    await connection.close();
+  }
+}
+
+function endWith(error: unknown): void {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return;
+    process.exitCode = exitCode('usage');
+    if (!output.isJson) return;
+    const found = error.message.replace(/^error: /, '');
+    const hint = '"warpctl --help" tells more';
+    output.fail(new WarpError('INVALID_ARGUMENT', { operation: 'read the command line', found, hint }));
+  } else if (error instanceof WarpError) {
+    process.exitCode = error.code === 'INVALID_ARGUMENT' ? exitCode('usage') : exitCodeOf(error.code);
+    output.fail(error);
+  } else {
+    throw error;
+  }
+}
+
+/** Ends at once: whatever else could be done has nowhere to go. */
+function endWithoutStdout(error: NodeJS.ErrnoException): void {
+  // "warpctl devices | head -1": the rest is nobody's concern.
+  if (error.code === 'EPIPE') process.exit(exitCode('brokenPipe'));
+  const details = { operation: 'write to standard output', found: error.message, hint: 'see where it goes' };
+  output.complain(new WarpError('SYSTEM_CALL', details));
+  process.exit(exitCode('failed'));
+}
+
+process.stdout.on('error', endWithoutStdout);
+await program.parseAsync().catch(endWith);
