@@ -21,8 +21,8 @@ interface Options {
 const { json, clients, megabytes } = new Command('npm run demo --')
   .description('Starts a WarpDrive daemon without privileges and does real work through it.')
   .option('--json', 'print the report as JSON', false)
-  .option('--clients <number>', 'client processes that work at once', integerWithin(1, 32), 4)
-  .option('--megabytes <number>', 'data for each client to work on', integerWithin(1, 200), 10)
+  .option('--clients <number>', 'client processes that work at once', integerWithin(1, 16), 4)
+  .option('--megabytes <number>', 'data for each client to work on', integerWithin(1, 200), 5)
   .addHelpText('after', '\nEnds with 0 only if every byte was right.')
   .parse()
   .opts<Options>();

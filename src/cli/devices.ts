@@ -23,11 +23,11 @@ const columns: readonly Column[] = [
 ];
 
 export async function showDevices(connection: Connection, output: Output): Promise<void> {
-  const devices = (await connection.devices()).map((device) => ({ ...device, state: stateOf(device) }));
+  const devices = await connection.devices();
   const rows = devices.map((device) => [
     device.name,
     device.driver,
-    device.state,
+    stateOf(device),
     String(device.hardwareQueues),
     String(device.queuesLent),
     String(device.inFlight),
@@ -36,7 +36,8 @@ export async function showDevices(connection: Connection, output: Output): Promi
     formatCount(device.resets),
   ]);
   const offers = devices.map((device) => `\n${formatOffer(device)}`).join('');
-  output.show({ devices }, formatTable(columns, rows) + offers);
+  const documents = devices.map((device) => Object.assign({}, device, { state: stateOf(device) }));
+  output.show({ devices: documents }, formatTable(columns, rows) + offers);
 }
 
 /** DEVICE_STATE_READY -> ready. */
@@ -45,7 +46,7 @@ function stateOf({ state }: DeviceInfo): string {
 }
 
 /** What a device offers, under the library that does it. */
-function formatOffer({ name, algorithms, libraries }: Omit<DeviceInfo, 'state'>): string {
+function formatOffer({ name, algorithms, libraries }: DeviceInfo): string {
   const served = new Map<string, string[]>();
   for (const [operation, library] of Object.entries(libraries)) {
     const label = `by ${library}: `;

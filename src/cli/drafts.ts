@@ -100,14 +100,14 @@ function keepOwner(fd: number, { uid, gid }: Stats): void {
 }
 
 /** What the kernel answers where a file system has no hard links. */
-const noLinkCodes: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+const noLinkCodes: ReadonlySet<unknown> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /** A rename would replace a file that came to be meanwhile; a link doesn't. */
 function takeFreeName({ path, target }: Draft): void {
   try {
     linkSync(path, target);
   } catch (error) {
-    const isLinkless = noLinkCodes.includes((error as NodeJS.ErrnoException).code);
+    const isLinkless = noLinkCodes.has((error as NodeJS.ErrnoException).code);
     if (!isLinkless || lstatSync(target, { throwIfNoEntry: false }) !== undefined) throw error;
     renameSync(path, target);
     return;

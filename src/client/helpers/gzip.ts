@@ -18,7 +18,7 @@ export interface GzipOptions {
 }
 
 export interface GzipStreamOptions extends GzipOptions {
-  /** How much goes into one member, bytes: 4 KiB to 512 KiB, 128 KiB by default. */
+  /** How much goes into one member, bytes: 4 KiB to 512 KiB, 256 KiB by default. */
   readonly blockBytes?: number;
 }
 
@@ -26,7 +26,7 @@ export interface GzipStreamOptions extends GzipOptions {
  * Larger blocks keep a device busier and lose fewer bytes to headers and to dictionaries that begin empty; smaller
  * ones spread a short input over more hardware queues. docs/SDK.md has the measurement.
  */
-const BLOCK_BYTES_DEFAULT = 128 * 1024;
+const BLOCK_BYTES_DEFAULT = 256 * 1024;
 
 /** Blocks under way for one call or stream: enough to keep several hardware queues busy. */
 const IN_FLIGHT_MAX = 16;

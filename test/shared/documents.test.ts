@@ -1,0 +1,64 @@
+// Documents and generated files that must say what the code says.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { completionLayout, headerLayout, requestLayout } from '../../src/shared/channel/layout.ts';
+import { errorTable } from '../../src/shared/errors.ts';
+import type { Layout } from '../../src/shared/layout.ts';
+import { packageRoot } from '../../src/shared/package-files.ts';
+
+function read(path: string): string {
+  return readFileSync(join(packageRoot, path), 'utf8');
+}
+
+function layoutRows({ fields }: Layout<string>): string[] {
+  return Object.entries(fields).map(
+    ([name, { offset, bytes, writer, meaning }]) =>
+      `| ${offset} | ${bytes} | \`${name}\` | ${writer} | ${meaning} |`,
+  );
+}
+
+describe('docs/PROTOCOL.md', () => {
+  it.each([
+    ['header', headerLayout],
+    ['request', requestLayout],
+    ['completion', completionLayout],
+  ] as const)('has the table of the %s, row by row', (_, layout) => {
+    expect(read('docs/PROTOCOL.md')).toContain(layoutRows(layout).join('\n'));
+  });
+});
+
+describe('docs/ERRORS.md', () => {
+  it('has every code, with number, place, status, meaning and hint', () => {
+    const rows = errorTable.map(
+      ({ code, number, places, status, meaning, hint }) =>
+        `| \`${code}\` | ${number} | ${places.join(', ')} | ${status} | ${meaning} | ${hint} |`,
+    );
+    expect(read('docs/ERRORS.md')).toContain(rows.join('\n'));
+  });
+
+  it('gives no number twice', () => {
+    expect(new Set(errorTable.map(({ number }) => number)).size).toBe(errorTable.length);
+  });
+});
+
+describe('src/shared/gen', () => {
+  it('is what the generator makes of proto/', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'warpdrive-test-'));
+    execFileSync(process.execPath, [join(packageRoot, 'scripts/generate-types.mjs'), folder]);
+    const files = (root: string): string[] =>
+      readdirSync(root, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
+        .sort();
+    const committed = join(packageRoot, 'src/shared/gen');
+    expect(files(folder)).toEqual(files(committed));
+    for (const file of files(folder)) {
+      expect(readFileSync(join(folder, file), 'utf8')).toBe(readFileSync(join(committed, file), 'utf8'));
+    }
+    rmSync(folder, { recursive: true });
+  });
+});
