@@ -7,7 +7,7 @@
 import { median } from './statistics.ts';
 import type { Metrics } from './turns.ts';
 
-export const UNSTEADY_SHARE = 0.3;
+const UNSTEADY_SHARE = 0.3;
 
 /** One round: the metrics of each contestant, by its name. */
 export type Round = Readonly<Record<string, Metrics>>;

@@ -10,6 +10,8 @@ import { type Bench, type Item, type Operation, operations } from './operations.
 
 /** Files under way at once: more than one, so that the device has work while a result is copied. */
 const FILES_AT_ONCE = 8;
+/** The first ones wait for compilers and caches, whoever does them. */
+const WARM_UP_FILES = 16;
 const ROUND_TRIPS_MAX = 50_000;
 /** Both bounded: on a busy machine a round trip can take a thousand times as long, milliseconds. */
 const WARM_UP_MILLIS = 200;
@@ -78,6 +80,12 @@ type RanOn = Readonly<Record<string, number>>;
 const takers: Readonly<
   Record<Step, (operation: Operation, items: readonly Item[], bench: Bench) => RanOn | Promise<RanOn>>
 > = {
+  'warm-up': async (operation, items, bench) => {
+    const some = items.slice(0, WARM_UP_FILES);
+    await runOurs(operation, some, bench);
+    for (const item of some) operation.alone(bench, item);
+    return {};
+  },
   ours: runOurs,
   alone: (operation, items, bench) => {
     for (const item of items) item.results.set(`${operation.name} alone`, operation.alone(bench, item));

@@ -22,7 +22,7 @@ const { json, clients, megabytes } = new Command('npm run demo --')
   .description('Starts a WarpDrive daemon without privileges and does real work through it.')
   .option('--json', 'print the report as JSON', false)
   .option('--clients <number>', 'client processes that work at once', integerWithin(1, 16), 4)
-  .option('--megabytes <number>', 'data for each client to work on', integerWithin(1, 200), 5)
+  .option('--megabytes <number>', 'data for each client to work on', integerWithin(1, 200), 10)
   .addHelpText('after', '\nEnds with 0 only if every byte was right.')
   .parse()
   .opts<Options>();
@@ -104,6 +104,7 @@ async function runOperation(
   { name, title, deviceOperation }: Operation,
   libraries: ReadonlyMap<string, string>,
 ): Promise<OperationReport> {
+  await group.take('warm-up', name);
   const startMillis = performance.now();
   const ranOn = await group.take('ours', name);
   const oursMillis = performance.now() - startMillis;

@@ -1,11 +1,10 @@
 // What the demo and its client processes tell each other.
 
 /**
- * All clients take a step together, so that no step disturbs the time of another: through WarpDrive, with node
- * alone, comparing the two.
+ * All clients take a step together, so that no step disturbs the time of another: a few files as a warm-up, all
+ * through WarpDrive, all with node alone, comparing the two.
  */
-export const steps = ['ours', 'alone', 'compare'] as const;
-export type Step = (typeof steps)[number];
+export type Step = 'warm-up' | 'ours' | 'alone' | 'compare';
 
 export type Task =
   | { readonly type: 'step'; readonly step: Step; readonly operation: string }

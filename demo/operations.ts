@@ -20,7 +20,7 @@ export interface Item {
   readonly results: Map<string, Result>;
 }
 
-export interface Result {
+interface Result {
   readonly data: Buffer;
   readonly tag?: Buffer | undefined;
 }

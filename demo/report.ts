@@ -7,16 +7,17 @@ export interface OperationReport {
   readonly title: string;
   readonly files: number;
   readonly bytes: number;
-  /** The device that served, and its library; 'local' where the client did it with node's own. */
+  /** Files by the device that served; 'local' where the client did it with node's own libraries. */
   readonly ranOn: Readonly<Record<string, number>>;
+  /** What the device used. */
   readonly library: string;
   readonly megabytesPerSecond: number;
   readonly nodeAloneMegabytesPerSecond: number;
-  /** Bytes of results that were compared, all of them equal. */
+  /** Every byte of every result was compared, and all were right: otherwise there is no report. */
   readonly isChecked: true;
 }
 
-export interface DeviceReport {
+interface DeviceReport {
   readonly name: string;
   readonly completed: number;
   readonly failed: number;
@@ -48,7 +49,7 @@ export function formatReport(report: Report): string {
   const { minMicros, medianMicros, p99Micros, count } = roundTrips;
   const requests = devices.map(({ name, completed, failed }) => `${name} ${completed} (${failed} failed)`);
   return [
-    `WarpDrive ${report.version}: ${clients} processes at once, ${files} files, ${(bytes / 1e6).toFixed(1)} MB`,
+    `WarpDrive ${report.version}: ${clients} client process${clients === 1 ? '' : 'es'} at once, ${files} files, ${(bytes / 1e6).toFixed(1)} MB`,
     '',
     ...formatTable([TITLES, ...rows]),
     '',

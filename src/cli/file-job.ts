@@ -12,8 +12,8 @@ import { append, createDraft, discard, publish } from './drafts.ts';
 
 /** Stands for stdin or stdout. */
 export const STANDARD = '-';
-/** Read at a time: enough to keep several requests in flight, bytes. */
-const READ_BYTES = 2 ** 20;
+/** Read at a time: two blocks of the compressor, so that the progress bar moves evenly, bytes. */
+const READ_BYTES = 256 * 1024;
 
 export type Direction = 'gzip' | 'gunzip';
 

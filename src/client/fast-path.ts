@@ -204,7 +204,7 @@ export class FastPath {
     return true;
   }
 
-  /** The queue has promises to settle: completions are looked for until `ignore`. */
+  /** The queue has promises to settle, or requests that wait for room: completions are looked for until `ignore`. */
   listen(queue: Queue): void {
     this.#listeners.add(queue);
     this.#schedule();

@@ -7,7 +7,7 @@
 
 import { present } from '../shared/assert.ts';
 import { errorCode, WarpError } from '../shared/errors.ts';
-import { type AlgorithmName, type OperationName, operations, sessionKind } from '../shared/operations.ts';
+import { type AlgorithmName, sessionKind } from '../shared/operations.ts';
 import type { FastPath } from './fast-path.ts';
 import { type Completion, emptyCompletion, type Request } from './request.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -125,6 +125,7 @@ export class Queue {
     const path = count < max ? this.#owner.path() : undefined;
     if (path !== undefined && !path.isEnded) count += path.reap(this, into, count, max - count);
     this.#inFlight -= count;
+    if (count > 0 && this.#waiting.length > 0) this.pump();
     return count;
   }
 
@@ -152,7 +153,9 @@ export class Queue {
     if (this.#isReleased) return Promise.reject(this.#released(`submit "${request.operation}"`));
     return new Promise((resolve, reject) => {
       const pending = { request, resolve, reject };
-      if (this.#waiting.length > 0 || !this.#start(pending)) this.#waiting.push(pending);
+      if (this.#waiting.length === 0 && this.#start(pending)) return;
+      this.#waiting.push(pending);
+      this.#owner.path()?.listen(this);
     });
   }
 
@@ -210,7 +213,7 @@ export class Queue {
       this.#settle(pending, completion);
     }
     this.pump();
-    if (this.#pending.size === 0) this.#owner.path()?.ignore(this);
+    if (this.#pending.size === 0 && this.#waiting.length === 0) this.#owner.path()?.ignore(this);
   }
 
   #settle(pending: Pending, completion: Completion): void {
@@ -265,11 +268,4 @@ export class Queue {
   #released(operation: string): WarpError {
     return new WarpError('RELEASED', { operation, found: 'the queue was released' });
   }
-}
-
-/** The operations that a queue of an algorithm takes. */
-export function operationsOf(algorithm: AlgorithmName): OperationName[] {
-  return Object.values(operations)
-    .filter((operation) => operation.algorithm === algorithm)
-    .map(({ name }) => name);
 }

@@ -38,7 +38,6 @@ const deviceStatus = z.strictObject({
   resets: count,
   libraries: z.record(z.string(), z.string()),
 });
-export type DeviceStatus = z.infer<typeof deviceStatus>;
 
 const queueStatus = z.strictObject({
   channel,
@@ -50,7 +49,6 @@ const queueStatus = z.strictObject({
   inFlight: count,
   completed: count,
 });
-export type QueueStatus = z.infer<typeof queueStatus>;
 
 /** What the engine does for the broker. */
 export const engineContract = {

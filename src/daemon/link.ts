@@ -19,7 +19,7 @@ import { closeAll, Fd } from '../sys/fd.ts';
 import { connectUnix, peerCredentials, receiveWithFds, sendWithFds } from '../sys/socket.ts';
 import { socketNumber } from '../sys/stream.ts';
 
-export interface CallContract {
+interface CallContract {
   readonly request: z.ZodType;
   readonly reply: z.ZodType;
   /** Descriptors that come with the request. */
@@ -144,7 +144,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     this.#isOpen = false;
     this.#control.destroy();
     this.#fds.close();
-    for (const id of [...this.#pending.keys()]) {
+    for (const id of this.#pending.keys()) {
       const call = this.#settle(id);
       call?.reject(this.#lost(call.name));
     }

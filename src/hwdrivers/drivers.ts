@@ -33,26 +33,23 @@ export interface DriverEntry {
 
 /** Looks a device up. `requestBytesMax`: the largest input or output of a request, bytes. */
 export function driverEntry(name: string, device: DeviceOptions, requestBytesMax: number): DriverEntry {
-  switch (device.driver) {
-    case 'null':
-      return {
-        algorithms: nullDriver.algorithms,
-        ports: 1,
-        requestMillisMax: 1_000,
-        isFree: true,
-        usesCores: false,
-        open: (_index, events) => openNullPort(events),
-      };
-    case 'soft': {
-      const options = { backend: device.backend, requestBytesMax, faults: device.faults };
-      return {
-        algorithms: softDriver.algorithms,
-        ports: device.queues,
-        requestMillisMax: device.request_millis_max,
-        isFree: false,
-        usesCores: true,
-        open: (index, events) => openSoftPort(`${name}.${index}`, options, events),
-      };
-    }
+  if (device.driver === 'null') {
+    return {
+      algorithms: nullDriver.algorithms,
+      ports: 1,
+      requestMillisMax: 1_000,
+      isFree: true,
+      usesCores: false,
+      open: (_index, events) => openNullPort(events),
+    };
   }
+  const options = { backend: device.backend, requestBytesMax, faults: device.faults };
+  return {
+    algorithms: softDriver.algorithms,
+    ports: device.queues,
+    requestMillisMax: device.request_millis_max,
+    isFree: false,
+    usesCores: true,
+    open: (index, events) => openSoftPort(`${name}.${index}`, options, events),
+  };
 }

@@ -1,5 +1,5 @@
 /** A violated invariant: our own bug. It crashes the process, and the supervisor starts a clean one. */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override name = 'AssertionError';
 }
 

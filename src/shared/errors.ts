@@ -8,10 +8,10 @@
  * `completion`: in a completion entry, for one request; `close`: in a channel's header, as the reason for its
  * end; `call`: thrown by the SDK or answered to a gRPC call.
  */
-export type ErrorPlace = 'completion' | 'close' | 'call';
+type ErrorPlace = 'completion' | 'close' | 'call';
 
 /** gRPC status names, as in google.golang.org/grpc/codes. */
-export type GrpcStatusName =
+type GrpcStatusName =
   | 'INVALID_ARGUMENT'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'

@@ -5,7 +5,7 @@
 
 import { errorNumber } from './errors.ts';
 
-export const FD_ANSWER_BYTES = 8;
+const FD_ANSWER_BYTES = 8;
 
 export function encodeFdAnswer(fdCount: number): Buffer {
   const answer = Buffer.alloc(FD_ANSWER_BYTES);

@@ -23,8 +23,7 @@ export const brokerService: BrokerDefinition = warpdrive.v1.Broker.service;
 /** The Broker's methods by name, and what each takes and returns: as sent, and as received with defaults. */
 export type BrokerMethod = keyof {
   [Name in keyof BrokerDefinition as string extends Name ? never : Name]: unknown;
-} &
-  string;
+};
 type Definition<Name extends BrokerMethod> = BrokerDefinition[Name];
 export type RequestTo<Name extends BrokerMethod> =
   Definition<Name> extends MethodDefinition<infer Request, infer _R, infer _O, infer _P> ? Request : never;

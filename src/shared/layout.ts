@@ -4,9 +4,9 @@
 import { assert } from './assert.ts';
 
 /** Who writes a field: the side that submits, the side that serves, or both in turn. */
-export type Writer = 'client' | 'engine' | 'either';
+type Writer = 'client' | 'engine' | 'either';
 
-export interface Field {
+interface Field {
   readonly offset: number;
   readonly bytes: number;
   readonly writer: Writer;

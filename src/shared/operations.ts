@@ -9,7 +9,7 @@ import { assert } from './assert.ts';
 export type SessionKind = 'none' | 'level' | 'key';
 
 /** Which of a request's three ranges an operation uses. */
-export interface RangeUse {
+interface RangeUse {
   readonly source: boolean;
   readonly destination: boolean;
   /** A second input: what `compare` compares with, the additional authenticated data of GCM. */

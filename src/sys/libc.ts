@@ -1,22 +1,12 @@
 // The C library, by FFI: the signature of every function that we call is in this file and nowhere else, since a
 // wrong type here doesn't throw, it crashes. Each call takes microseconds, so nothing here is on a request's path.
-//
-// ffi-rs keeps its symbols in a static without a lock: several threads of one process must not use it. So this
-// module refuses to load outside the main thread, with an error instead of a race.
 
-import { isMainThread } from 'node:worker_threads';
+import './main-thread.ts';
 import { createExternalBuffer, DataType, type FieldType, type JsExternal, load, open } from 'ffi-rs';
 import { WarpError } from '../shared/errors.ts';
 
 const LIBRARY = 'c';
 
-if (!isMainThread) {
-  throw new WarpError('UNSUPPORTED', {
-    operation: 'load the system-call interface',
-    found: 'this is a worker thread; the FFI library is not safe in more than one thread',
-    hint: 'connect on the main thread, or run the work in a process of its own',
-  });
-}
 try {
   open({ library: LIBRARY, path: 'libc.so.6' });
 } catch (cause) {
@@ -76,16 +66,16 @@ export function callLibc(
 }
 
 /** poll(2) on a thread of libuv's pool, for callers whose event loop must go on meanwhile. */
-export async function pollInPool(pollfds: Buffer, count: number, timeoutMillis: number): Promise<number> {
+export function pollInPool(pollfds: Buffer, count: number, timeoutMillis: number): Promise<number> {
   const [retType, paramsType] = signatures.poll;
-  return (await load({
+  return load<typeof DataType.I32, undefined, true>({
     library: LIBRARY,
     funcName: 'poll',
     retType,
     paramsType: [...paramsType],
     paramsValue: [pollfds, count, timeoutMillis],
     runInNewThread: true,
-  })) as number;
+  });
 }
 
 /** ioctl(2). The argument is an integer, a string, or a Buffer that the kernel reads and writes in place. */
@@ -115,13 +105,13 @@ export function addressOf(buffer: Buffer): bigint {
 
 /** A Buffer on memory at an address, without a copy. Nothing keeps the memory mapped for it. */
 export function bufferAt(address: number, bytes: number): Buffer {
-  const pointer = load({
+  const pointer: JsExternal = load({
     library: LIBRARY,
     funcName: 'memmove',
     retType: EXTERNAL,
     paramsType: [I64, I64, I64],
     paramsValue: [address, address, 0],
-  }) as JsExternal;
+  });
   return createExternalBuffer(pointer, bytes);
 }
 

@@ -33,9 +33,9 @@ const POLLIN = 1;
 const SHUT_RDWR = 2;
 
 /** Descriptors in one message: more than any of our messages has; the kernel allows 253. */
-export const FDS_PER_MESSAGE_MAX = 8;
+const FDS_PER_MESSAGE_MAX = 8;
 /** Bytes of one message with descriptors. */
-export const MESSAGE_BYTES_MAX = 64 * 1024;
+const MESSAGE_BYTES_MAX = 64 * 1024;
 
 // One set of structs serves all calls: they are synchronous, and sizes never change.
 const payload = structMemory(MESSAGE_BYTES_MAX);

@@ -183,7 +183,7 @@ describe('processes', () => {
 
   it('lock a file one at a time', () => {
     const first = createSealedMemory('lock', 1);
-    const again = new Fd(Number(first.dup().take()), 'same file');
+    const again = new Fd(first.dup().take(), 'same file');
     expect(tryLock(first)).toBe(true);
     expect(tryLock(again)).toBe(true);
     closeAll([first, again]);

@@ -23,7 +23,7 @@ import { type Client, Clients, releaseRegion, takeNumber } from './clients.ts';
 import type { Connection } from './grpc-server.ts';
 import type { ProcessName, Tokens } from './tokens.ts';
 
-export type EngineLink = Link<typeof brokerContract, typeof engineContract>;
+type EngineLink = Link<typeof brokerContract, typeof engineContract>;
 
 /** What the methods need of the rest of the broker. */
 export interface BrokerContext {
@@ -73,7 +73,7 @@ export class BrokerService {
       ready: 'DEVICE_STATE_READY',
       failed: 'DEVICE_STATE_FAILED',
     } as const;
-    return { devices: devices.map((device) => ({ ...device, state: states[device.state] })) };
+    return { devices: devices.map((device) => Object.assign(device, { state: states[device.state] })) };
   }
 
   getStatus(connection: Connection): GivenResponse<'GetStatus'> {
@@ -99,7 +99,7 @@ export class BrokerService {
     return {
       queues: visible
         .filter(({ owner }) => owner !== undefined && (seesAll || owner.uid === peer.uid))
-        .map(({ queue, owner }) => ({ ...queue, pid: owner?.pid ?? 0 })),
+        .map(({ queue, owner }) => Object.assign(queue, { pid: owner?.pid ?? 0 })),
     };
   }
 

@@ -26,7 +26,7 @@ export function readConfiguration(path: string | undefined): Configuration {
   return parseConfiguration(text, operation);
 }
 
-export function parseConfiguration(text: string, operation: string): Configuration {
+function parseConfiguration(text: string, operation: string): Configuration {
   let document: unknown;
   try {
     document = parse(text);

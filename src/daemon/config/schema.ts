@@ -33,7 +33,6 @@ const softDeviceSchema = z.strictObject({
 const nullDeviceSchema = z.strictObject({ driver: z.literal('null') });
 
 const deviceSchema = z.discriminatedUnion('driver', [softDeviceSchema, nullDeviceSchema]);
-export type DeviceConfiguration = z.infer<typeof deviceSchema>;
 
 /** What each tenant may use, the sum over all its processes. For now every uid is a tenant of its own. */
 const limitsSchema = z.strictObject({

@@ -90,9 +90,9 @@ export class Device {
 
   /** 'failed' only if no port is left that serves or may serve soon. */
   get state(): PortState {
-    const states = this.#ports.map(({ state }) => state);
-    if (states.includes('ready')) return 'ready';
-    return states.includes('starting') ? 'starting' : 'failed';
+    const states = new Set(this.#ports.map(({ state }) => state));
+    if (states.has('ready')) return 'ready';
+    return states.has('starting') ? 'starting' : 'failed';
   }
 
   /** Requests inside the device. */

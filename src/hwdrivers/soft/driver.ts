@@ -21,9 +21,9 @@ import type { Driver, HardwareQueue } from '../driver.ts';
 /** What the soft driver needs of a worker's channel. */
 export interface SoftTransport {
   readonly end: ClientEnd;
-  ring(): void;
+  readonly ring: () => void;
   /** Control messages sent to the worker so far. */
-  controlMessages(): number;
+  readonly controlMessages: () => number;
 }
 
 export interface SoftQueue extends HardwareQueue {

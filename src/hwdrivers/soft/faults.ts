@@ -15,5 +15,3 @@ export function injectFault(faults: SoftFaults): boolean {
 function happens(rate: number): boolean {
   return rate > 0 && Math.random() < rate;
 }
-
-export const noFaults: SoftFaults = { delay_millis: 0, error_rate: 0, hang_rate: 0, crash_rate: 0 };

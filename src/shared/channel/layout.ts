@@ -19,13 +19,13 @@ import { declareLayout, wordOf } from '../layout.ts';
 import { CHANNEL_SLOTS_MAX, CHANNEL_SLOTS_MIN } from '../limits.ts';
 
 /** 'WDCH' in ASCII, read as a little-endian number. */
-export const CHANNEL_MAGIC = 0x48434457;
-export const CHANNEL_VERSION = 1;
+const CHANNEL_MAGIC = 0x48434457;
+const CHANNEL_VERSION = 1;
 
 export const HEADER_BYTES = 4096;
-export const SLOT_BYTES = 128;
+const SLOT_BYTES = 128;
 export const SLOT_WORDS = SLOT_BYTES / 4;
-export const COMPLETION_BYTES = 32;
+const COMPLETION_BYTES = 32;
 export const COMPLETION_WORDS = COMPLETION_BYTES / 4;
 /** Where a slot's parameter area begins, in words from the slot's beginning. */
 export const PARAMETER_WORD = 16;
@@ -83,13 +83,13 @@ export const completionLayout = declareLayout('completion', COMPLETION_BYTES, {
   reserved: [28, 4, 'engine', '0'],
 });
 
-export const W_MAGIC = wordOf(headerLayout, 'magic');
-export const W_VERSION = wordOf(headerLayout, 'version');
-export const W_TOTAL_BYTES = wordOf(headerLayout, 'totalBytes');
+const W_MAGIC = wordOf(headerLayout, 'magic');
+const W_VERSION = wordOf(headerLayout, 'version');
+const W_TOTAL_BYTES = wordOf(headerLayout, 'totalBytes');
 export const W_SLOTS = wordOf(headerLayout, 'slots');
-export const W_SLOT_TABLE = wordOf(headerLayout, 'slotTableOffset');
-export const W_SUBMISSION_RING = wordOf(headerLayout, 'submissionRingOffset');
-export const W_COMPLETION_RING = wordOf(headerLayout, 'completionRingOffset');
+const W_SLOT_TABLE = wordOf(headerLayout, 'slotTableOffset');
+const W_SUBMISSION_RING = wordOf(headerLayout, 'submissionRingOffset');
+const W_COMPLETION_RING = wordOf(headerLayout, 'completionRingOffset');
 export const W_SUBMISSION_TAIL = wordOf(headerLayout, 'submissionTail');
 export const W_SUBMISSION_HEAD = wordOf(headerLayout, 'submissionHead');
 export const W_COMPLETION_TAIL = wordOf(headerLayout, 'completionTail');
@@ -105,14 +105,10 @@ export const R_FLAGS = wordOf(requestLayout, 'flags');
 export const R_COOKIE_LOW = wordOf(requestLayout, 'cookieLow');
 export const R_COOKIE_HIGH = wordOf(requestLayout, 'cookieHigh');
 export const R_SOURCE_REGION = wordOf(requestLayout, 'sourceRegion');
-export const R_SOURCE_OFFSET = wordOf(requestLayout, 'sourceOffset');
 export const R_SOURCE_BYTES = wordOf(requestLayout, 'sourceBytes');
 export const R_DESTINATION_REGION = wordOf(requestLayout, 'destinationRegion');
-export const R_DESTINATION_OFFSET = wordOf(requestLayout, 'destinationOffset');
 export const R_DESTINATION_BYTES = wordOf(requestLayout, 'destinationBytes');
 export const R_AUXILIARY_REGION = wordOf(requestLayout, 'auxiliaryRegion');
-export const R_AUXILIARY_OFFSET = wordOf(requestLayout, 'auxiliaryOffset');
-export const R_AUXILIARY_BYTES = wordOf(requestLayout, 'auxiliaryBytes');
 export const R_RESERVED = wordOf(requestLayout, 'reserved');
 
 export const C_SLOT = wordOf(completionLayout, 'slot');
