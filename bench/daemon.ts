@@ -33,7 +33,7 @@ export async function startDaemon(backend: SoftBackend, folder: string): Promise
   const child = spawn(
     process.execPath,
     [program, '--runtime-dir', runtimeDir, '--config', config, '--log-level', 'warn'],
-    { stdio: ['ignore', 'pipe', logFd] },
+    { stdio: ['ignore', 'pipe', logFd, 'ipc'] },
   ) as ChildProcessByStdio<null, Readable, null>;
   closeSync(logFd);
   const stop = () => endChild(child, () => child.kill('SIGTERM'), STOP_MILLIS_MAX);

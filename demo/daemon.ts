@@ -39,7 +39,7 @@ export async function startDaemon(folder: string, signal: AbortSignal): Promise<
   const options = ['--runtime-dir', runtimeDir, '--config', config, '--log-level', 'warn'];
   // A process group of its own: Ctrl-C is for the demo, which ends the daemon last.
   const child = spawn(process.execPath, [program, ...options], {
-    stdio: ['ignore', 'pipe', logFd],
+    stdio: ['ignore', 'pipe', logFd, 'ipc'],
     detached: true,
   }) as DaemonProcess;
   closeSync(logFd);

@@ -197,9 +197,9 @@ export class Connection {
   }
 
   readonly #queueOwner = {
-    path: (): FastPath | undefined => {
+    path: (): FastPath | undefined => this.#path,
+    checkOpen: (): void => {
       if (this.#over !== undefined) throw this.#over;
-      return this.#path;
     },
     releaseQueue: async (queue: Queue): Promise<void> => {
       const isKnown = this.#queues.delete(queue);

@@ -26,6 +26,15 @@ import { checkSealed, type Mapping, mapShared } from '../sys/memory.ts';
 import type { Queue } from './queue.ts';
 import { type Completion, type Request, writeRequest } from './request.ts';
 
+// An imported binding is loaded from its module at each use; a constant of this module is compiled in, which the hot
+// path notices.
+const SLOT = C_SLOT;
+const STATUS = C_STATUS;
+const PRODUCED = C_PRODUCED;
+const RESULT = C_RESULT;
+const DEVICE_NANOS = C_DEVICE_NANOS;
+const COOKIE_LOW = C_COOKIE_LOW;
+
 const INTERRUPTED = errorNumber('INTERRUPTED');
 /** Looks at the completion ring before a blocking wait goes to sleep: some tens of microseconds. */
 const SPIN_POLLS = 2_000;
@@ -151,7 +160,7 @@ export class FastPath {
     while (count < wanted) {
       const word = this.#end.peek();
       if (word === -1) break;
-      const slot = words[word + C_SLOT] as number;
+      const slot = words[word + SLOT] as number;
       const owner = this.#owners[slot];
       assert(owner !== undefined, 'the daemon completes what was submitted');
       const target = owner === queue ? (into[at + count] as Completion) : owner.nextReady();
@@ -169,13 +178,13 @@ export class FastPath {
 
   #read(word: number, slot: number, completion: Completion): void {
     const words = this.#words;
-    const status = words[word + C_STATUS] as number;
+    const status = words[word + STATUS] as number;
     completion.status = status;
     completion.code = status === 0 ? 'OK' : errorCode(status);
-    completion.produced = words[word + C_PRODUCED] as number;
-    completion.result = (words[word + C_RESULT] as number) >>> 0;
-    completion.deviceNanos = (words[word + C_DEVICE_NANOS] as number) >>> 0;
-    completion.cookie = (words[word + C_COOKIE_LOW] as number) >>> 0;
+    completion.produced = words[word + PRODUCED] as number;
+    completion.result = (words[word + RESULT] as number) >>> 0;
+    completion.deviceNanos = (words[word + DEVICE_NANOS] as number) >>> 0;
+    completion.cookie = (words[word + COOKIE_LOW] as number) >>> 0;
     completion.ran = completion.code === 'CANCELLED' ? 'no' : 'yes';
     completion.tag = undefined;
     if (this.#hasTag[slot] === 0) return;

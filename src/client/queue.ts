@@ -14,8 +14,10 @@ import { Session, type SessionOptions } from './session.ts';
 
 /** What a queue needs of its connection. */
 export interface QueueOwner {
-  /** The channel at the moment; undefined while it is set up again. Throws when the connection is over for good. */
+  /** The channel at the moment; undefined while it is set up again, or when the connection is over. */
   path(): FastPath | undefined;
+  /** Throws why the connection is over, once it is. */
+  checkOpen(): void;
   releaseQueue(queue: Queue): Promise<void>;
   openSession(queue: Queue, options: SessionOptions): Promise<Session>;
 }
@@ -100,6 +102,7 @@ export class Queue {
    */
   send(request: Request): boolean {
     if (this.#isReleased) throw this.#released('send a request');
+    this.#owner.checkOpen();
     if (this.#inFlight >= this.depth) return false;
     const path = this.#owner.path();
     if (path === undefined || !path.send(this, request)) return false;
@@ -140,6 +143,7 @@ export class Queue {
       const leftMillis = endMillis - performance.now();
       if (count > 0 || leftMillis <= 0) return count;
       const path = this.#owner.path();
+      if (path === undefined) this.#owner.checkOpen();
       if (path === undefined) return 0;
       if (!path.wait(leftMillis)) return this.recv(into);
     }

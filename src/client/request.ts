@@ -28,6 +28,19 @@ import {
 import type { Region } from './region.ts';
 import type { Session } from './session.ts';
 
+// An imported binding is loaded from its module at each use; a constant of this module is compiled in, which the hot
+// path notices.
+const OPERATION = R_OPERATION;
+const QUEUE = R_QUEUE;
+const SESSION = R_SESSION;
+const FLAGS = R_FLAGS;
+const COOKIE_LOW = R_COOKIE_LOW;
+const COOKIE_HIGH = R_COOKIE_HIGH;
+const SOURCE_REGION = R_SOURCE_REGION;
+const DESTINATION_REGION = R_DESTINATION_REGION;
+const AUXILIARY_REGION = R_AUXILIARY_REGION;
+const RESERVED = R_RESERVED;
+
 /** A part of a region. */
 export interface Range {
   region: Region;
@@ -96,16 +109,16 @@ export function writeRequest(
   request: Request,
 ): Operation {
   const operation = operations[request.operation];
-  words[at + R_OPERATION] = operation.number;
-  words[at + R_QUEUE] = queueNumber;
-  words[at + R_SESSION] = request.session === undefined ? 0 : request.session.number;
-  words[at + R_FLAGS] = 0;
-  words[at + R_COOKIE_LOW] = request.cookie ?? 0;
-  words[at + R_COOKIE_HIGH] = 0;
-  writeRange(words, at + R_SOURCE_REGION, request.source);
-  writeRange(words, at + R_DESTINATION_REGION, request.destination);
-  writeRange(words, at + R_AUXILIARY_REGION, request.auxiliary);
-  words[at + R_RESERVED] = 0;
+  words[at + OPERATION] = operation.number;
+  words[at + QUEUE] = queueNumber;
+  words[at + SESSION] = request.session === undefined ? 0 : request.session.number;
+  words[at + FLAGS] = 0;
+  words[at + COOKIE_LOW] = request.cookie ?? 0;
+  words[at + COOKIE_HIGH] = 0;
+  writeRange(words, at + SOURCE_REGION, request.source);
+  writeRange(words, at + DESTINATION_REGION, request.destination);
+  writeRange(words, at + AUXILIARY_REGION, request.auxiliary);
+  words[at + RESERVED] = 0;
   if (operation.parameterBytes > 0) writeParameters(bytes, (at + PARAMETER_WORD) * 4, request);
   return operation;
 }

@@ -101,6 +101,11 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     return this.#isOpen;
   }
 
+  /** The process at the other end, while the link is open. */
+  get peerPid(): number {
+    return peerCredentials(socketNumber(this.#control)).pid;
+  }
+
   /** Calls the peer. The descriptors stay the caller's; they are copied. Rejects with what the peer threw. */
   async call<Name extends keyof Calls & string>(
     name: Name,

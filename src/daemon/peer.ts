@@ -41,6 +41,11 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
     return this.#link !== undefined;
   }
 
+  /** The peer's process number; 0 while there is no link. */
+  get pid(): number {
+    return this.#link?.peerPid ?? 0;
+  }
+
   /** The link at the moment; throws ENGINE_UNAVAILABLE while there is none. */
   get link(): Link<Serves, Calls> {
     if (this.#link !== undefined) return this.#link;

@@ -10,6 +10,11 @@
 
 import type { AlgorithmName } from '../shared/operations.ts';
 
+/** What `send` answers: the device has taken the request; it can't now; it has completed it already. */
+export const SEND_TAKEN = 0;
+export const SEND_FULL = 1;
+export const SEND_DONE = 2;
+
 /**
  * One queue of the device. Nothing here allocates, waits or throws for a reason that lies in a request.
  *
@@ -21,10 +26,10 @@ export interface HardwareQueue {
   readonly depth: number;
 
   /**
-   * Hands one request to the device. `tag`, free and below `depth`, comes back with its completion.
-   * False if the device can't take it now.
+   * Hands one request to the device. `tag`, free and below `depth`, comes back with its completion. A device that
+   * completes a request while it takes it answers SEND_DONE and has written `completion`, as `recv` would.
    */
-  send(rows: Int32Array, base: number, tag: number): boolean;
+  send(rows: Int32Array, base: number, tag: number, completion: Int32Array): number;
 
   /**
    * Takes the next completion, if there is one: writes COMPLETION_WORDS words in the format of a channel's

@@ -69,8 +69,8 @@ export async function runBroker(options: RoleOptions): Promise<void> {
       connections: grpc.connections,
       processes: [
         { name: 'broker', pid: process.pid, isConnected: true },
-        { name: 'custodian', isConnected: custodian.isUp },
-        { name: 'engine', isConnected: engine.isUp },
+        { name: 'custodian', pid: custodian.pid, isConnected: custodian.isUp },
+        { name: 'engine', pid: engine.pid, isConnected: engine.isUp },
       ],
     }),
   });

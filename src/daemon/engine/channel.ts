@@ -84,6 +84,26 @@ for (const operation of operationsByNumber) {
   operationResultWords[number] = operation.resultBytes / 4;
 }
 
+// The hot path names these for each request. An imported binding is loaded from its module each time it is used; a
+// constant of this module is compiled in.
+const OPERATION = R_OPERATION;
+const QUEUE = R_QUEUE;
+const SESSION = R_SESSION;
+const FLAGS = R_FLAGS;
+const COOKIE_LOW = R_COOKIE_LOW;
+const COOKIE_HIGH = R_COOKIE_HIGH;
+const SOURCE_REGION = R_SOURCE_REGION;
+const SOURCE_BYTES = R_SOURCE_BYTES;
+const DESTINATION_BYTES = R_DESTINATION_BYTES;
+const RESERVED = R_RESERVED;
+const ROW_WORDS = SLOT_WORDS;
+const OPERATIONS = OPERATION_NUMBERS;
+const QUEUES_MAX = CHANNEL_QUEUES_MAX;
+const STATUS = C_STATUS;
+const PRODUCED = C_PRODUCED;
+const RESULT = C_RESULT;
+const NANOS = C_DEVICE_NANOS;
+
 /** What a channel tells the engine; both are called from `take` and `complete`. */
 export interface ChannelEvents {
   /** A queue has a request that it had not before. */
@@ -127,6 +147,8 @@ export class Channel {
   violation = 0;
   readonly #events: ChannelEvents;
   readonly #isInFlight: Uint8Array;
+  /** Whether the row of a slot has a session and ranges, of this request or an earlier one. */
+  readonly #hasRanges: Uint8Array;
   #malformedInRow = 0;
 
   constructor(
@@ -142,11 +164,8 @@ export class Channel {
     this.rows = new Int32Array(geometry.slots * SLOT_WORDS);
     this.nextSlot = new Int32Array(geometry.slots);
     this.#isInFlight = new Uint8Array(geometry.slots);
+    this.#hasRanges = new Uint8Array(geometry.slots);
     this.#events = events;
-  }
-
-  isSlotInFlight(slot: number): boolean {
-    return this.#isInFlight[slot] === 1;
   }
 
   /** Takes what was submitted, up to a bound. */
@@ -154,16 +173,21 @@ export class Channel {
     const { end, tenant } = this;
     const available = end.available();
     if (available === 0) return TAKE_NOTHING;
-    if (available === CORRUPT || !end.hasCompletionRoom(this.inFlight, available))
+    if (available === CORRUPT || !end.hasCompletionRoom(this.inFlight, available)) {
       return this.#violate(CORRUPT_RING);
+    }
     const room = tenant.limits.inFlightMax - tenant.inFlight;
     if (room <= 0) return TAKE_LIMITED;
     const count = Math.min(available, room, TAKE_MAX);
+    let accepted = 0;
     for (let taken = 0; taken < count; taken++) {
       const slot = end.takeSlot();
       if (slot === CORRUPT) return this.#violate(CORRUPT_RING);
-      this.#takeOne(slot);
+      const status = this.#takeOne(slot);
+      if (status === 0) accepted += 1;
+      else this.#refuse(slot, status);
     }
+    if (accepted > 0) this.#malformedInRow = 0;
     end.publishTaken();
     return this.#malformedInRow > MALFORMED_ENTRIES_MAX ? this.#violate(MALFORMED_ENTRIES) : count;
   }
@@ -175,58 +199,61 @@ export class Channel {
 
   /**
    * Reads a slot once, into locals and the row: what the client writes there from now on has no effect. Only what
-   * the operation uses is read.
+   * the operation uses is read. Returns 0, the request then being in its queue, or why it is refused.
    */
-  #takeOne(slot: number): void {
+  #takeOne(slot: number): number {
+    if (this.#isInFlight[slot] !== 0) return SLOT_BUSY;
     const { rows } = this;
     const { words } = this.end;
     const at = this.end.slotWord(slot);
-    const cookieLow = words[at + R_COOKIE_LOW] as number;
-    const cookieHigh = words[at + R_COOKIE_HIGH] as number;
-    if (this.#isInFlight[slot] !== 0) {
-      // The row belongs to the request in flight.
-      this.#refuse(slot, SLOT_BUSY, cookieLow, cookieHigh);
-      return;
-    }
-    const base = slot * SLOT_WORDS;
-    const operation = words[at + R_OPERATION] as number;
-    const queueNumber = words[at + R_QUEUE] as number;
-    const reserved = (words[at + R_FLAGS] as number) | (words[at + R_RESERVED] as number);
-    rows[base + R_OPERATION] = operation;
-    rows[base + R_COOKIE_LOW] = cookieLow;
-    rows[base + R_COOKIE_HIGH] = cookieHigh;
-    if (operation >>> 0 >= OPERATION_NUMBERS)
-      return this.#refuse(slot, UNKNOWN_OPERATION, cookieLow, cookieHigh);
+    const base = slot * ROW_WORDS;
+    const operation = words[at + OPERATION] as number;
+    const queueNumber = words[at + QUEUE] as number;
+    rows[base + OPERATION] = operation;
+    rows[base + COOKIE_LOW] = words[at + COOKIE_LOW] as number;
+    rows[base + COOKIE_HIGH] = words[at + COOKIE_HIGH] as number;
+    if (operation >>> 0 >= OPERATIONS) return UNKNOWN_OPERATION;
     const algorithm = operationAlgorithm[operation] as number;
-    if (algorithm === NO_ALGORITHM) return this.#refuse(slot, UNKNOWN_OPERATION, cookieLow, cookieHigh);
-    if (reserved !== 0) return this.#refuse(slot, BAD_REQUEST, cookieLow, cookieHigh);
-    const queue = queueNumber >>> 0 > CHANNEL_QUEUES_MAX ? undefined : this.queues[queueNumber];
-    if (queue === undefined) return this.#refuse(slot, UNKNOWN_QUEUE, cookieLow, cookieHigh);
-    if (queue.algorithmIndex !== algorithm)
-      return this.#refuse(slot, OPERATION_NOT_ALLOWED, cookieLow, cookieHigh);
-    if (queue.inFlight >= queue.depth) return this.#refuse(slot, QUEUE_FULL, cookieLow, cookieHigh);
+    if (algorithm === NO_ALGORITHM) return UNKNOWN_OPERATION;
+    if (((words[at + FLAGS] as number) | (words[at + RESERVED] as number)) !== 0) return BAD_REQUEST;
+    const queue = queueNumber >>> 0 > QUEUES_MAX ? undefined : this.queues[queueNumber];
+    if (queue === undefined) return UNKNOWN_QUEUE;
+    if (queue.algorithmIndex !== algorithm) return OPERATION_NOT_ALLOWED;
+    if (queue.inFlight >= queue.depth) return QUEUE_FULL;
     const uses = operationUses[operation] as number;
     if (uses === 0) {
-      for (let word = R_SOURCE_REGION; word < R_RESERVED; word++) rows[base + word] = 0;
+      if (this.#hasRanges[slot] !== 0) this.#clearRanges(slot);
     } else {
       this.#copyUsed(at, base, operation);
+      this.#hasRanges[slot] = 1;
       const status = this.#checkUses(base, uses, algorithm);
-      if (status !== 0) return this.#refuse(slot, status, cookieLow, cookieHigh);
+      if (status !== 0) return status;
     }
-    this.#malformedInRow = 0;
     this.#isInFlight[slot] = 1;
     this.inFlight += 1;
     this.tenant.inFlight += 1;
     queue.inFlight += 1;
     queue.append(slot);
     if (!queue.isScheduled) this.#events.onWaiting(queue);
+    return 0;
   }
 
-  #refuse(slot: number, status: number, cookieLow: number, cookieHigh: number): void {
-    this.tenant.failed += 1;
+  #refuse(slot: number, status: number): void {
     // Too much or too large is a client in a hurry, not a broken one.
     if (status !== QUEUE_FULL && status !== TOO_LARGE) this.#malformedInRow += 1;
-    this.#post(slot, status, cookieLow, cookieHigh, 0, 0, 0);
+    const isBusy = status === SLOT_BUSY;
+    // A busy slot's row belongs to the request in flight; the cookie is the client's own, so it may be read late.
+    const from = isBusy ? this.end.words : this.rows;
+    const at = isBusy ? this.end.slotWord(slot) : slot * ROW_WORDS;
+    this.#post(slot, status, from[at + COOKIE_LOW] as number, from[at + COOKIE_HIGH] as number, 0, 0, 0);
+  }
+
+  /** The row's last request had session and ranges; this one has none. */
+  #clearRanges(slot: number): void {
+    const base = slot * ROW_WORDS;
+    this.#hasRanges[slot] = 0;
+    this.rows[base + SESSION] = 0;
+    this.rows.fill(0, base + SOURCE_REGION, base + RESERVED);
   }
 
   #copyUsed(at: number, base: number, operation: number): void {
@@ -276,8 +303,8 @@ export class Channel {
 
   /** Input and output of a request in flight together, bytes: what its cost is estimated from. */
   requestBytes(slot: number): number {
-    const base = slot * SLOT_WORDS;
-    return (this.rows[base + R_SOURCE_BYTES] as number) + (this.rows[base + R_DESTINATION_BYTES] as number);
+    const base = slot * ROW_WORDS;
+    return (this.rows[base + SOURCE_BYTES] as number) + (this.rows[base + DESTINATION_BYTES] as number);
   }
 
   /** Whether a request in flight names a region or session by this device handle. */
@@ -296,36 +323,26 @@ export class Channel {
   }
 
   operationOf(slot: number): number {
-    return this.rows[slot * SLOT_WORDS + R_OPERATION] as number;
+    return this.rows[slot * ROW_WORDS + OPERATION] as number;
   }
 
   /** Completes a request with what the device said. */
   complete(queue: Queue, slot: number, completion: Int32Array): void {
-    const status = completion[C_STATUS] as number;
-    const { tenant } = this;
-    tenant.completed += 1;
-    tenant.bytes += this.requestBytes(slot);
-    if (status !== 0) tenant.failed += 1;
-    const results = operationResultWords[this.operationOf(slot)] as number;
-    if (results > 0 && !this.isEnded) {
-      const at = this.end.slotWord(slot) + PARAMETER_WORD;
-      const { words } = this.end;
-      for (let word = 0; word < results; word++)
-        words[at + word] = completion[COMPLETION_WORDS + word] as number;
-    }
-    this.#finish(
-      queue,
-      slot,
-      status,
-      completion[C_PRODUCED] as number,
-      completion[C_RESULT] as number,
-      completion[C_DEVICE_NANOS] as number,
-    );
+    const results = operationResultWords[this.rows[slot * ROW_WORDS + OPERATION] as number] as number;
+    if (results > 0 && !this.isEnded) this.#returnResults(slot, results, completion);
+    const status = completion[STATUS] as number;
+    const produced = completion[PRODUCED] as number;
+    this.#finish(queue, slot, status, produced, completion[RESULT] as number, completion[NANOS] as number);
+  }
+
+  #returnResults(slot: number, count: number, completion: Int32Array): void {
+    const { words } = this.end;
+    const at = this.end.slotWord(slot) + PARAMETER_WORD;
+    for (let word = 0; word < count; word++) words[at + word] = completion[COMPLETION_WORDS + word] as number;
   }
 
   /** Completes a request that no device has completed, with a code. */
   fail(queue: Queue, slot: number, status: number): void {
-    this.tenant.failed += 1;
     this.#finish(queue, slot, status, 0, 0, 0);
   }
 
@@ -335,10 +352,9 @@ export class Channel {
     this.tenant.inFlight -= 1;
     queue.inFlight -= 1;
     queue.completed += 1;
-    const base = slot * SLOT_WORDS;
-    const { rows } = this;
-    const cookieLow = rows[base + R_COOKIE_LOW] as number;
-    this.#post(slot, status, cookieLow, rows[base + R_COOKIE_HIGH] as number, produced, result, nanos);
+    const base = slot * ROW_WORDS;
+    const cookieLow = this.rows[base + COOKIE_LOW] as number;
+    this.#post(slot, status, cookieLow, this.rows[base + COOKIE_HIGH] as number, produced, result, nanos);
   }
 
   #post(

@@ -16,6 +16,7 @@ import {
 import { assert } from '../../shared/assert.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import type { SessionParameters } from '../../shared/operations.ts';
+import { type HardwareQueue, SEND_DONE, SEND_FULL, SEND_TAKEN } from '../../hwdrivers/driver.ts';
 import type { DriverEntry } from '../../hwdrivers/drivers.ts';
 import type { Port, PortEvents } from '../../hwdrivers/port.ts';
 import type { Fd } from '../../sys/fd.ts';
@@ -56,12 +57,14 @@ export class Device {
   readonly #costs = new Costs();
   readonly #flows = new Map<Tenant, Flow>();
   readonly #ports: DevicePort[] = [];
+  readonly #isFree: boolean;
   readonly #clock: Clock;
   readonly #events: DeviceEvents;
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_AREA_BYTES / 4);
 
   constructor(description: DeviceDescription, clock: Clock, events: DeviceEvents) {
     this.description = description;
+    this.#isFree = description.isFree;
     this.#clock = clock;
     this.#events = events;
     for (let index = 0; index < description.ports; index++) {
@@ -120,28 +123,37 @@ export class Device {
 
   /** Hands waiting requests to ports that have room; returns how many. */
   dispatch(): number {
+    const { scheduler } = this;
     let count = 0;
-    for (;;) {
+    for (let queue = scheduler.next(); queue !== undefined; queue = scheduler.next()) {
       const port = this.#roomiestPort();
-      const queue = port === undefined ? undefined : this.scheduler.next();
-      if (port === undefined || queue === undefined) return count;
-      const slot = queue.firstSlot;
+      if (port === undefined) break;
       const { channel } = queue;
-      const operation = channel.operationOf(slot);
-      const bytes = channel.requestBytes(slot);
-      const nanos = this.description.isFree ? FLOOR_NANOS : this.#costs.estimate(operation, bytes);
+      const slot = queue.firstSlot;
+      const nanos = this.#isFree
+        ? FLOOR_NANOS
+        : this.#costs.estimate(channel.operationOf(slot), channel.requestBytes(slot));
       if (port.inFlight === 0) port.lastProgressMillis = this.#clock.nowMillis;
-      if (!port.send(queue, slot, nanos)) return count;
+      const outcome = port.send(queue, slot, nanos, this.#completion);
+      if (outcome === SEND_FULL) break;
       queue.shift();
-      channel.inDevice += 1;
-      this.scheduler.dispatched(queue, nanos, queue.firstSlot !== NO_SLOT);
+      scheduler.dispatched(queue, nanos, queue.firstSlot !== NO_SLOT);
       count += 1;
+      if (outcome === SEND_DONE) {
+        this.completed += 1;
+        channel.complete(queue, slot, this.#completion);
+      } else {
+        channel.inDevice += 1;
+      }
     }
+    return count;
   }
 
   #roomiestPort(): DevicePort | undefined {
+    const ports = this.#ports;
     let best: DevicePort | undefined;
-    for (const port of this.#ports) {
+    for (let index = 0; index < ports.length; index++) {
+      const port = ports[index] as DevicePort;
       if (port.hasRoom && (best === undefined || port.workNanos < best.workNanos)) best = port;
     }
     return best;
@@ -149,34 +161,39 @@ export class Device {
 
   /** Takes completions from all ports; returns how many. */
   reap(): number {
+    const ports = this.#ports;
     let count = 0;
-    for (const port of this.#ports) if (port.inFlight > 0) count += this.#reapPort(port);
+    for (let index = 0; index < ports.length; index++) {
+      const port = ports[index] as DevicePort;
+      if (port.inFlight > 0) count += this.#reapPort(port);
+    }
     return count;
   }
 
   #reapPort(port: DevicePort): number {
     const completion = this.#completion;
+    const { queue: hardware } = port.port;
     let count = 0;
-    while (port.inFlight > 0 && port.hardware.recv(completion)) {
+    while (port.inFlight > 0 && hardware.recv(completion)) {
       const tag = completion[C_SLOT] as number;
       const queue = port.queueOf(tag);
       assert(queue !== undefined, 'a device completes requests that it was given');
       const slot = port.slotOf(tag);
       const estimatedNanos = port.release(tag);
-      this.#account(queue, slot, estimatedNanos, (completion[C_DEVICE_NANOS] as number) >>> 0);
-      if (completion[C_STATUS] !== 0) this.failed += 1;
+      if (!this.#isFree) this.#account(queue, slot, estimatedNanos, completion);
       queue.channel.inDevice -= 1;
       queue.channel.complete(queue, slot, completion);
       count += 1;
     }
+    if (count === 0) return 0;
     this.completed += count;
-    if (count > 0) port.lastProgressMillis = this.#clock.nowMillis;
+    port.lastProgressMillis = this.#clock.nowMillis;
     return count;
   }
 
-  #account(queue: Queue, slot: number, estimatedNanos: number, measuredNanos: number): void {
-    if (this.description.isFree) return;
-    const nanos = Math.max(measuredNanos, FLOOR_NANOS);
+  #account(queue: Queue, slot: number, estimatedNanos: number, completion: Int32Array): void {
+    if (completion[C_STATUS] !== 0) this.failed += 1;
+    const nanos = Math.max((completion[C_DEVICE_NANOS] as number) >>> 0, FLOOR_NANOS);
     this.#costs.learn(queue.channel.operationOf(slot), queue.channel.requestBytes(slot), nanos);
     this.scheduler.settle(queue.flow, estimatedNanos, nanos);
   }
@@ -188,7 +205,7 @@ export class Device {
     const code = port.isTimedOut ? DEVICE_TIMEOUT : DEVICE_RESET;
     const culprit = running === -1 ? undefined : port.queueOf(running)?.channel.tenant;
     this.resets += 1;
-    for (const tag of port.tagsNewestFirst()) {
+    for (const tag of port.tagsInFlight()) {
       const queue = port.queueOf(tag) as Queue;
       const slot = port.slotOf(tag);
       const nanos = port.release(tag);
@@ -266,31 +283,28 @@ class DevicePort {
   /** When it last completed a request, or took one while it held none; by the engine's clock. */
   lastProgressMillis = 0;
   isTimedOut = false;
-  readonly #freeTags: Int32Array;
+  readonly #hardware: HardwareQueue;
+  readonly #depth: number;
+  /** A stack: the free tags are those from `inFlight` on. */
+  readonly #tags: Int32Array;
   readonly #queues: (Queue | undefined)[];
   readonly #slots: Int32Array;
   readonly #nanos: Float64Array;
-  /** Counts dispatches, to tell the order of what is inside. */
-  readonly #order: Float64Array;
-  #sent = 0;
 
   constructor(open: (events: PortEvents) => Port, events: PortEvents) {
     this.port = open(events);
+    this.#hardware = this.port.queue;
     const { depth } = this.port.queue;
-    this.#freeTags = Int32Array.from({ length: depth }, (_, index) => depth - 1 - index);
-    this.#queues = Array.from({ length: depth });
+    this.#depth = depth;
+    this.#tags = Int32Array.from({ length: depth }, (_, index) => index);
+    this.#queues = Array.from({ length: depth }, () => undefined);
     this.#slots = new Int32Array(depth);
     this.#nanos = new Float64Array(depth);
-    this.#order = new Float64Array(depth);
-  }
-
-  get hardware(): Port['queue'] {
-    return this.port.queue;
   }
 
   get hasRoom(): boolean {
     const isShort = this.inFlight === 0 || this.workNanos < PORT_WORK_NANOS_MAX;
-    return this.state === 'ready' && isShort && this.inFlight < this.#freeTags.length;
+    return isShort && this.inFlight < this.#depth && this.state === 'ready';
   }
 
   queueOf(tag: number): Queue | undefined {
@@ -301,16 +315,17 @@ class DevicePort {
     return this.#slots[tag] as number;
   }
 
-  send(queue: Queue, slot: number, nanos: number): boolean {
-    const tag = this.#freeTags[this.#freeTags.length - 1 - this.inFlight] as number;
-    if (!this.port.queue.send(queue.channel.rows, slot * SLOT_WORDS, tag)) return false;
+  /** Hands a request to the hardware queue, and keeps account of it if that has taken it. */
+  send(queue: Queue, slot: number, nanos: number, completion: Int32Array): number {
+    const tag = this.#tags[this.inFlight] as number;
+    const outcome = this.#hardware.send(queue.channel.rows, slot * SLOT_WORDS, tag, completion);
+    if (outcome !== SEND_TAKEN) return outcome;
     this.inFlight += 1;
     this.workNanos += nanos;
     this.#queues[tag] = queue;
     this.#slots[tag] = slot;
     this.#nanos[tag] = nanos;
-    this.#order[tag] = this.#sent++;
-    return true;
+    return SEND_TAKEN;
   }
 
   /** Forgets a request; returns what it was estimated to cost. */
@@ -319,13 +334,11 @@ class DevicePort {
     this.#queues[tag] = undefined;
     this.inFlight -= 1;
     this.workNanos = this.inFlight === 0 ? 0 : this.workNanos - nanos;
-    this.#freeTags[this.#freeTags.length - 1 - this.inFlight] = tag;
+    this.#tags[this.inFlight] = tag;
     return nanos;
   }
 
-  /** Tags in flight, the one sent last first: put back in this order, the oldest comes first again. */
-  tagsNewestFirst(): number[] {
-    const tags = [...this.#queues.keys()].filter((tag) => this.#queues[tag] !== undefined);
-    return tags.sort((a, b) => (this.#order[b] as number) - (this.#order[a] as number));
+  tagsInFlight(): number[] {
+    return [...this.#queues.keys()].filter((tag) => this.#queues[tag] !== undefined);
   }
 }

@@ -15,11 +15,6 @@ export class Tenant {
   readonly name: string;
   limits: TenantLimits;
   inFlight = 0;
-  completed = 0;
-  /** Completions with a code other than success. */
-  failed = 0;
-  /** Bytes of input and output of completed requests. */
-  bytes = 0;
   /** Channels whose submissions wait until fewer requests of the tenant are in flight. */
   readonly waiting: Channel[] = [];
 

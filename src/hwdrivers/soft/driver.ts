@@ -16,7 +16,7 @@ import {
   W_SUBMISSION_HEAD,
 } from '../../shared/channel/layout.ts';
 import { algorithmNames, OPERATION_NUMBERS, operationsByNumber } from '../../shared/operations.ts';
-import type { Driver, HardwareQueue } from '../driver.ts';
+import { type Driver, type HardwareQueue, SEND_FULL, SEND_TAKEN } from '../driver.ts';
 
 /** What the soft driver needs of a worker's channel. */
 export interface SoftTransport {
@@ -50,7 +50,7 @@ function open({ end, ring, controlMessages }: SoftTransport): SoftQueue {
     depth: slots,
     send(rows, base, tag) {
       const slot = end.takeSlot();
-      if (slot === -1) return false;
+      if (slot === -1) return SEND_FULL;
       const at = end.slotWord(slot);
       for (let word = 0; word < PARAMETER_WORD; word++) words[at + word] = rows[base + word] as number;
       const operation = rows[base + R_OPERATION] as number;
@@ -64,7 +64,7 @@ function open({ end, ring, controlMessages }: SoftTransport): SoftQueue {
       sentCount = (sentCount + 1) | 0;
       end.push(slot);
       if (end.publish()) ring();
-      return true;
+      return SEND_TAKEN;
     },
     recv(completion) {
       const at = end.peek();

@@ -20,7 +20,7 @@ import { createSealedMemory, mapShared, type Mapping } from '../../sys/memory.ts
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSocketPair, sendWithFds } from '../../sys/socket.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
-import type { HardwareQueue } from '../driver.ts';
+import { type HardwareQueue, SEND_FULL } from '../driver.ts';
 import type { Port, PortEvents } from '../port.ts';
 import { SOFT_QUEUE_SLOTS, softDriver, type SoftQueue } from './driver.ts';
 import type { ControlMessage, SoftOptions } from './options.ts';
@@ -75,9 +75,10 @@ class WorkerPort implements Port {
     this.queue = {
       depth: SOFT_QUEUE_SLOTS,
       // While control messages wait for room, a request could overtake the region that it names.
-      send: (rows, base, tag) => {
+      send: (rows, base, tag, completion) => {
         const life = this.#life;
-        return life !== undefined && life.backlog.length === 0 && life.queue.send(rows, base, tag);
+        if (life === undefined || life.backlog.length > 0) return SEND_FULL;
+        return life.queue.send(rows, base, tag, completion);
       },
       recv: (completion) => {
         const isThere = this.#life?.queue.recv(completion) ?? false;

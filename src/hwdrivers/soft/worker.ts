@@ -85,7 +85,7 @@ class Worker {
   }
 
   get libraries(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#executor.backends);
+    return Object.fromEntries([...this.#executor.backends].filter(([operation]) => operation !== 'nop'));
   }
 
   /** Serves until the engine goes away, which ends this process. */

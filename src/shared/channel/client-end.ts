@@ -24,6 +24,13 @@ import {
   W_SUBMISSION_TAIL,
 } from './layout.ts';
 
+// An imported binding is loaded from its module at each use; a constant of this module is compiled in, which the hot
+// path notices.
+const SLOT = C_SLOT;
+const ENTRY_WORDS = COMPLETION_WORDS;
+const REQUEST_WORDS = SLOT_WORDS;
+const COMPLETION_TAIL = W_COMPLETION_TAIL;
+
 export class ClientEnd {
   readonly words: Int32Array;
   readonly slots: number;
@@ -31,9 +38,13 @@ export class ClientEnd {
   readonly #slotTableWord: number;
   readonly #submissionRingWord: number;
   readonly #completionRingWord: number;
-  /** A stack of free slot numbers: the one used last is the warmest in the caches of both sides. */
+  /**
+   * A ring of free slot numbers. The one that was freed first is used next: slots then follow each other in memory,
+   * which the processors' prefetching makes cheap.
+   */
   readonly #freeSlots: Int32Array;
   readonly #isFree: Uint8Array;
+  #freeHead = 0;
   #freeCount: number;
   #submissionTail: number;
   #completionHead: number;
@@ -46,7 +57,7 @@ export class ClientEnd {
     this.#slotTableWord = geometry.slotTableOffset / 4;
     this.#submissionRingWord = geometry.submissionRingOffset / 4;
     this.#completionRingWord = geometry.completionRingOffset / 4;
-    this.#freeSlots = Int32Array.from({ length: geometry.slots }, (_, index) => geometry.slots - 1 - index);
+    this.#freeSlots = Int32Array.from({ length: geometry.slots }, (_, index) => index);
     this.#isFree = new Uint8Array(geometry.slots).fill(1);
     this.#freeCount = geometry.slots;
     this.#submissionTail = Atomics.load(words, W_SUBMISSION_TAIL);
@@ -66,20 +77,21 @@ export class ClientEnd {
   /** Takes a free slot to fill it; -1 if there is none. Follow with `push` or `giveBack`. */
   takeSlot(): number {
     if (this.#freeCount === 0) return -1;
-    const slot = this.#freeSlots[--this.#freeCount] as number;
+    const slot = this.#freeSlots[this.#freeHead & this.#mask] as number;
+    this.#freeHead = (this.#freeHead + 1) | 0;
+    this.#freeCount -= 1;
     this.#isFree[slot] = 0;
     return slot;
   }
 
   giveBack(slot: number): void {
     assert(this.#isFree[slot] === 0, 'the slot was taken');
-    this.#isFree[slot] = 1;
-    this.#freeSlots[this.#freeCount++] = slot;
+    this.#free(slot);
   }
 
   /** The index in `words` where the slot's request begins. */
   slotWord(slot: number): number {
-    return this.#slotTableWord + slot * SLOT_WORDS;
+    return this.#slotTableWord + slot * REQUEST_WORDS;
   }
 
   /** Queues a filled slot. The peer sees it after `publish`. */
@@ -115,8 +127,8 @@ export class ClientEnd {
 
   /** The index in `words` of the oldest completion that wasn't reaped; -1 if there is none. */
   peek(): number {
-    if (Atomics.load(this.words, W_COMPLETION_TAIL) === this.#completionHead) return -1;
-    return this.#completionRingWord + (this.#completionHead & this.#mask) * COMPLETION_WORDS;
+    if (Atomics.load(this.words, COMPLETION_TAIL) === this.#completionHead) return -1;
+    return this.#completionRingWord + (this.#completionHead & this.#mask) * ENTRY_WORDS;
   }
 
   /**
@@ -124,12 +136,17 @@ export class ClientEnd {
    * submitted, which the daemon never does. The peer sees the new head after `publishReaped`.
    */
   reap(completionWord: number): boolean {
-    const slot = this.words[completionWord + C_SLOT] as number;
+    const slot = this.words[completionWord + SLOT] as number;
     this.#completionHead = (this.#completionHead + 1) | 0;
     if (this.#isFree[slot] !== 0) return false;
-    this.#isFree[slot] = 1;
-    this.#freeSlots[this.#freeCount++] = slot;
+    this.#free(slot);
     return true;
+  }
+
+  #free(slot: number): void {
+    this.#isFree[slot] = 1;
+    this.#freeSlots[(this.#freeHead + this.#freeCount) & this.#mask] = slot;
+    this.#freeCount += 1;
   }
 
   publishReaped(): void {
@@ -140,7 +157,7 @@ export class ClientEnd {
   prepareSleep(): boolean {
     Atomics.store(this.words, W_CLIENT_NEEDS_WAKEUP, 1);
     const isIdle =
-      Atomics.load(this.words, W_COMPLETION_TAIL) === this.#completionHead && this.closedReason === 0;
+      Atomics.load(this.words, COMPLETION_TAIL) === this.#completionHead && this.closedReason === 0;
     if (!isIdle) this.cancelSleep();
     return isIdle;
   }

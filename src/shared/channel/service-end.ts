@@ -12,7 +12,6 @@ import {
   C_COOKIE_LOW,
   C_DEVICE_NANOS,
   C_PRODUCED,
-  C_RESERVED,
   C_RESULT,
   C_SLOT,
   C_STATUS,
@@ -27,6 +26,18 @@ import {
   W_SUBMISSION_HEAD,
   W_SUBMISSION_TAIL,
 } from './layout.ts';
+
+// An imported binding is loaded from its module at each use; a constant of this module is compiled in, which the hot
+// path notices.
+const SLOT = C_SLOT;
+const STATUS = C_STATUS;
+const COOKIE_LOW = C_COOKIE_LOW;
+const COOKIE_HIGH = C_COOKIE_HIGH;
+const PRODUCED = C_PRODUCED;
+const RESULT = C_RESULT;
+const DEVICE_NANOS = C_DEVICE_NANOS;
+const ENTRY_WORDS = COMPLETION_WORDS;
+const REQUEST_WORDS = SLOT_WORDS;
 
 /** What `available` and `takeSlot` answer where the client wrote something impossible. */
 export const CORRUPT = -1;
@@ -75,7 +86,7 @@ export class ServiceEnd {
 
   /** The index in `words` where the slot's request begins. */
   slotWord(slot: number): number {
-    return this.#slotTableWord + slot * SLOT_WORDS;
+    return this.#slotTableWord + slot * REQUEST_WORDS;
   }
 
   /**
@@ -103,15 +114,14 @@ export class ServiceEnd {
     deviceNanos: number,
   ): void {
     const { words } = this;
-    const at = this.#completionRingWord + (this.#completionTail & this.#mask) * COMPLETION_WORDS;
-    words[at + C_SLOT] = slot;
-    words[at + C_STATUS] = status;
-    words[at + C_COOKIE_LOW] = cookieLow;
-    words[at + C_COOKIE_HIGH] = cookieHigh;
-    words[at + C_PRODUCED] = produced;
-    words[at + C_RESULT] = result;
-    words[at + C_DEVICE_NANOS] = deviceNanos;
-    words[at + C_RESERVED] = 0;
+    const at = this.#completionRingWord + (this.#completionTail & this.#mask) * ENTRY_WORDS;
+    words[at + SLOT] = slot;
+    words[at + STATUS] = status;
+    words[at + COOKIE_LOW] = cookieLow;
+    words[at + COOKIE_HIGH] = cookieHigh;
+    words[at + PRODUCED] = produced;
+    words[at + RESULT] = result;
+    words[at + DEVICE_NANOS] = deviceNanos;
     this.#completionTail = (this.#completionTail + 1) | 0;
   }
 
