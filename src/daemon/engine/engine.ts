@@ -50,8 +50,9 @@ export class Engine {
   readonly #cores: number;
   /** Channels that are polled. */
   readonly #awake: Channel[] = [];
-  /** Channels with completions to publish. */
-  #posted: Channel[] = [];
+  /** Channels with completions to publish: the first `#postedCount` of the list. */
+  readonly #posted: Channel[] = [];
+  #postedCount = 0;
   /** Tenants whose channels wait for requests to complete. */
   readonly #limited = new Set<Tenant>();
   #spinMillis = SPIN_MILLIS_FIRST;
@@ -144,30 +145,30 @@ export class Engine {
       if (taken === TAKE_LIMITED) this.#limit(channel, index);
       else if (taken === TAKE_VIOLATION) this.#events.onViolation(channel);
     }
-    for (const device of this.devices) {
+    const { devices } = this;
+    for (let index = 0; index < devices.length; index++) {
+      const device = devices[index] as Device;
       moved += device.reap();
-      if (device.scheduler.isIdle) continue;
-      moved += device.dispatch();
-      moved += device.reap();
+      if (!device.scheduler.isIdle) moved += device.dispatch();
     }
-    if (this.#posted.length > 0) this.#publish();
+    if (this.#postedCount > 0) this.#publish();
     return moved;
   }
 
   /** For `ChannelEvents.onPosted`. */
   notePosted(channel: Channel): void {
-    this.#posted.push(channel);
+    this.#posted[this.#postedCount++] = channel;
   }
 
   #publish(): void {
     const posted = this.#posted;
-    for (let index = 0; index < posted.length; index++) {
+    for (let index = 0; index < this.#postedCount; index++) {
       const channel = posted[index] as Channel;
       channel.isPosted = false;
       if (!channel.isEnded && channel.end.publish()) this.#events.ring(channel);
       this.#events.onCompleted(channel);
     }
-    posted.length = 0;
+    this.#postedCount = 0;
     if (this.#limited.size > 0) this.#unlimit();
   }
 

@@ -149,8 +149,9 @@ export class ClientEnd {
     this.#freeCount += 1;
   }
 
+  /** Shows the peer what was reaped. A plain store: the next store of the tail, which needs it, comes after it. */
   publishReaped(): void {
-    Atomics.store(this.words, W_COMPLETION_HEAD, this.#completionHead);
+    this.words[W_COMPLETION_HEAD] = this.#completionHead;
   }
 
   /** Raises the flag that asks to be rung, then looks once more: true if there is nothing and one may sleep. */

@@ -79,9 +79,11 @@ export class ServiceEnd {
     return slot >>> 0 < this.slots ? slot : CORRUPT;
   }
 
-  /** Shows the client how far its submissions were taken. */
+  /**
+   * Shows how far submissions were taken. A plain store: nobody waits for it, it is read when this process is dead.
+   */
   publishTaken(): void {
-    Atomics.store(this.words, W_SUBMISSION_HEAD, this.#submissionHead);
+    this.words[W_SUBMISSION_HEAD] = this.#submissionHead;
   }
 
   /** The index in `words` where the slot's request begins. */
