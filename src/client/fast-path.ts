@@ -11,7 +11,6 @@ import {
   C_RESULT,
   C_SLOT,
   C_STATUS,
-  PARAMETER_WORD,
   R_COOKIE_LOW,
   readGeometry,
   W_SUBMISSION_HEAD,
@@ -112,6 +111,7 @@ export class FastPath {
         this.#words,
         this.#bytes,
         this.#end.slotWord(slot),
+        this.#end.parameterWord(slot),
         queue.number,
         request,
       );
@@ -188,7 +188,7 @@ export class FastPath {
     completion.ran = completion.code === 'CANCELLED' ? 'no' : 'yes';
     completion.tag = undefined;
     if (this.#hasTag[slot] === 0) return;
-    const tagAt = (this.#end.slotWord(slot) + PARAMETER_WORD) * 4 + PARAMETER_TAG_OFFSET;
+    const tagAt = this.#end.parameterWord(slot) * 4 + PARAMETER_TAG_OFFSET;
     completion.tag = Buffer.from(this.#bytes.subarray(tagAt, tagAt + PARAMETER_TAG_BYTES));
   }
 

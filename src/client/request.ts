@@ -1,7 +1,6 @@
 // Requests and completions as programs see them, and how a request is written into a slot.
 
 import {
-  PARAMETER_WORD,
   R_AUXILIARY_REGION,
   R_COOKIE_HIGH,
   R_COOKIE_LOW,
@@ -100,11 +99,15 @@ export function emptyCompletion(): Completion {
   };
 }
 
-/** Writes all words of a slot, whose last request may have used others. `bytes` and `words` are the same memory. */
+/**
+ * Writes all words of a slot, whose last request may have used others: the request at word `at`, its parameters at
+ * word `parametersAt`. `bytes` and `words` are the same memory.
+ */
 export function writeRequest(
   words: Int32Array,
   bytes: Buffer,
   at: number,
+  parametersAt: number,
   queueNumber: number,
   request: Request,
 ): Operation {
@@ -119,7 +122,7 @@ export function writeRequest(
   writeRange(words, at + DESTINATION_REGION, request.destination);
   writeRange(words, at + AUXILIARY_REGION, request.auxiliary);
   words[at + RESERVED] = 0;
-  if (operation.parameterBytes > 0) writeParameters(bytes, (at + PARAMETER_WORD) * 4, request);
+  if (operation.parameterBytes > 0) writeParameters(bytes, parametersAt * 4, request);
   return operation;
 }
 

@@ -8,7 +8,12 @@
 // shared queues in the engine and direct queues in the SDK. Adding a driver touches one folder and one line of
 // the table in drivers.ts.
 
+import { PARAMETER_WORDS, REQUEST_WORDS } from '../shared/channel/layout.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
+
+/** Words of a request as a driver gets it, and where in them its parameters begin. */
+export const ROW_WORDS = REQUEST_WORDS + PARAMETER_WORDS;
+export const ROW_PARAMETERS = REQUEST_WORDS;
 
 /** What `send` answers: the device has taken the request; it can't now; it has completed it already. */
 export const SEND_TAKEN = 0;
@@ -18,7 +23,7 @@ export const SEND_DONE = 2;
 /**
  * One queue of the device. Nothing here allocates, waits or throws for a reason that lies in a request.
  *
- * A request is a row of SLOT_WORDS words in the format of a channel's slot (shared/channel/layout.ts), validated,
+ * A request is a row of ROW_WORDS words: a channel's request and then its parameters (shared/channel/layout.ts), validated,
  * in which the numbers of regions and sessions are the device's own handles for them.
  */
 export interface HardwareQueue {
@@ -34,7 +39,7 @@ export interface HardwareQueue {
   /**
    * Takes the next completion, if there is one: writes COMPLETION_WORDS words in the format of a channel's
    * completion, its `slot` being the tag. Where the operation has results beside (a GCM tag), they follow as the
-   * words of the parameter area: `completion` has room for COMPLETION_WORDS + PARAMETER_AREA_BYTES / 4.
+   * words of the parameter area: `completion` has room for COMPLETION_WORDS + PARAMETER_WORDS.
    */
   recv(completion: Int32Array): boolean;
 

@@ -13,7 +13,7 @@ import {
   R_OPERATION,
   R_QUEUE,
   R_RESERVED,
-  SLOT_WORDS,
+  REQUEST_WORDS,
   W_CLOSED,
   W_COMPLETION_TAIL,
 } from '../../src/shared/channel/layout.ts';
@@ -98,14 +98,14 @@ describe('a client that writes garbage', () => {
 
   it('into entries gets a code for each, and loses its channel when nothing else comes', async () => {
     await withClient(async (client) => {
-      const { slots, slotTableOffset, submissionRingOffset, completionRingOffset } = client.geometry;
+      const { slots, requestTableOffset, submissionRingOffset, completionRingOffset } = client.geometry;
       const statuses = new Set<number>();
       let tail = 0;
       while (Atomics.load(client.words, W_CLOSED) === 0) {
         for (let slot = 0; slot < slots; slot++) {
-          const at = slotTableOffset / 4 + slot * SLOT_WORDS;
-          const garbage = randomBytes(SLOT_WORDS * 4);
-          for (let word = 0; word < SLOT_WORDS; word++)
+          const at = requestTableOffset / 4 + slot * REQUEST_WORDS;
+          const garbage = randomBytes(REQUEST_WORDS * 4);
+          for (let word = 0; word < REQUEST_WORDS; word++)
             client.words[at + word] = garbage.readInt32LE(word * 4);
           // Some of it nearly right, so that every check has its turn.
           if (randomInt(2) === 0) client.words[at + R_OPERATION] = randomInt(64);

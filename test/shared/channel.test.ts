@@ -172,7 +172,7 @@ describe('the layout of a channel', () => {
   });
 
   it('has pinned sizes, and its parts begin on cache lines of their own', () => {
-    expect([headerLayout.bytes, requestLayout.bytes, completionLayout.bytes]).toEqual([4096, 128, 32]);
+    expect([headerLayout.bytes, requestLayout.bytes, completionLayout.bytes]).toEqual([4096, 64, 32]);
     for (let slots = 4; slots <= 4096; slots *= 2) {
       const geometry = channelGeometry(slots);
       expect(geometry.totalBytes % 4096).toBe(0);

@@ -17,7 +17,6 @@ import {
   C_STATUS,
   COMPLETION_WORDS,
   type ChannelGeometry,
-  PARAMETER_WORD,
   R_AUXILIARY_REGION,
   R_COOKIE_HIGH,
   R_COOKIE_LOW,
@@ -30,9 +29,9 @@ import {
   R_SESSION,
   R_SOURCE_BYTES,
   R_SOURCE_REGION,
-  SLOT_WORDS,
 } from '../../shared/channel/layout.ts';
 import { CORRUPT, ServiceEnd } from '../../shared/channel/service-end.ts';
+import { ROW_PARAMETERS, ROW_WORDS } from '../../hwdrivers/driver.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import {
   CHANNEL_QUEUES_MAX,
@@ -96,7 +95,7 @@ const SOURCE_REGION = R_SOURCE_REGION;
 const SOURCE_BYTES = R_SOURCE_BYTES;
 const DESTINATION_BYTES = R_DESTINATION_BYTES;
 const RESERVED = R_RESERVED;
-const ROW_WORDS = SLOT_WORDS;
+const WORDS = ROW_WORDS;
 const OPERATIONS = OPERATION_NUMBERS;
 const QUEUES_MAX = CHANNEL_QUEUES_MAX;
 const STATUS = C_STATUS;
@@ -123,7 +122,7 @@ export class Channel {
   readonly id: number;
   readonly tenant: Tenant;
   readonly end: ServiceEnd;
-  /** Private copies of the requests in flight, SLOT_WORDS words for each slot. */
+  /** Private copies of the requests in flight, ROW_WORDS words for each slot. */
   readonly rows: Int32Array;
   /** Links of the queues' lists of waiting slots. */
   readonly nextSlot: Int32Array;
@@ -161,7 +160,7 @@ export class Channel {
     this.id = id;
     this.tenant = tenant;
     this.end = new ServiceEnd(words, geometry);
-    this.rows = new Int32Array(geometry.slots * SLOT_WORDS);
+    this.rows = new Int32Array(geometry.slots * WORDS);
     this.nextSlot = new Int32Array(geometry.slots);
     this.#isInFlight = new Uint8Array(geometry.slots);
     this.#hasRanges = new Uint8Array(geometry.slots);
@@ -206,7 +205,7 @@ export class Channel {
     const { rows } = this;
     const { words } = this.end;
     const at = this.end.slotWord(slot);
-    const base = slot * ROW_WORDS;
+    const base = slot * WORDS;
     const operation = words[at + OPERATION] as number;
     const queueNumber = words[at + QUEUE] as number;
     rows[base + OPERATION] = operation;
@@ -224,7 +223,7 @@ export class Channel {
     if (uses === 0) {
       if (this.#hasRanges[slot] !== 0) this.#clearRanges(slot);
     } else {
-      this.#copyUsed(at, base, operation);
+      this.#copyUsed(slot, at, base, operation);
       this.#hasRanges[slot] = 1;
       const status = this.#checkUses(base, uses, algorithm);
       if (status !== 0) return status;
@@ -244,26 +243,29 @@ export class Channel {
     const isBusy = status === SLOT_BUSY;
     // A busy slot's row belongs to the request in flight; the cookie is the client's own, so it may be read late.
     const from = isBusy ? this.end.words : this.rows;
-    const at = isBusy ? this.end.slotWord(slot) : slot * ROW_WORDS;
+    const at = isBusy ? this.end.slotWord(slot) : slot * WORDS;
     this.#post(slot, status, from[at + COOKIE_LOW] as number, from[at + COOKIE_HIGH] as number, 0, 0, 0);
   }
 
   /** The row's last request had session and ranges; this one has none. */
   #clearRanges(slot: number): void {
-    const base = slot * ROW_WORDS;
+    const base = slot * WORDS;
     this.#hasRanges[slot] = 0;
     this.rows[base + SESSION] = 0;
     this.rows.fill(0, base + SOURCE_REGION, base + RESERVED);
   }
 
-  #copyUsed(at: number, base: number, operation: number): void {
+  #copyUsed(slot: number, at: number, base: number, operation: number): void {
     const { rows } = this;
     const { words } = this.end;
     rows[base + R_SESSION] = words[at + R_SESSION] as number;
     for (let word = R_SOURCE_REGION; word < R_RESERVED; word++)
       rows[base + word] = words[at + word] as number;
-    const end = PARAMETER_WORD + (operationParameterWords[operation] as number);
-    for (let word = PARAMETER_WORD; word < end; word++) rows[base + word] = words[at + word] as number;
+    const count = operationParameterWords[operation] as number;
+    if (count === 0) return;
+    const from = this.end.parameterWord(slot);
+    for (let word = 0; word < count; word++)
+      rows[base + ROW_PARAMETERS + word] = words[from + word] as number;
   }
 
   /** Checks session and ranges, and puts the devices' handles in place of the client's numbers; 0 or a code. */
@@ -303,7 +305,7 @@ export class Channel {
 
   /** Input and output of a request in flight together, bytes: what its cost is estimated from. */
   requestBytes(slot: number): number {
-    const base = slot * ROW_WORDS;
+    const base = slot * WORDS;
     return (this.rows[base + SOURCE_BYTES] as number) + (this.rows[base + DESTINATION_BYTES] as number);
   }
 
@@ -311,7 +313,7 @@ export class Channel {
   usesHandle(handle: number): boolean {
     const { rows } = this;
     return this.#isInFlight.some((isInFlight, slot) => {
-      const base = slot * SLOT_WORDS;
+      const base = slot * WORDS;
       return (
         isInFlight === 1 &&
         (rows[base + R_SESSION] === handle ||
@@ -323,12 +325,12 @@ export class Channel {
   }
 
   operationOf(slot: number): number {
-    return this.rows[slot * ROW_WORDS + OPERATION] as number;
+    return this.rows[slot * WORDS + OPERATION] as number;
   }
 
   /** Completes a request with what the device said. */
   complete(queue: Queue, slot: number, completion: Int32Array): void {
-    const results = operationResultWords[this.rows[slot * ROW_WORDS + OPERATION] as number] as number;
+    const results = operationResultWords[this.rows[slot * WORDS + OPERATION] as number] as number;
     if (results > 0 && !this.isEnded) this.#returnResults(slot, results, completion);
     const status = completion[STATUS] as number;
     const produced = completion[PRODUCED] as number;
@@ -337,7 +339,7 @@ export class Channel {
 
   #returnResults(slot: number, count: number, completion: Int32Array): void {
     const { words } = this.end;
-    const at = this.end.slotWord(slot) + PARAMETER_WORD;
+    const at = this.end.parameterWord(slot);
     for (let word = 0; word < count; word++) words[at + word] = completion[COMPLETION_WORDS + word] as number;
   }
 
@@ -352,7 +354,7 @@ export class Channel {
     this.tenant.inFlight -= 1;
     queue.inFlight -= 1;
     queue.completed += 1;
-    const base = slot * ROW_WORDS;
+    const base = slot * WORDS;
     const cookieLow = this.rows[base + COOKIE_LOW] as number;
     this.#post(slot, status, cookieLow, this.rows[base + COOKIE_HIGH] as number, produced, result, nanos);
   }

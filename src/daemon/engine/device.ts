@@ -10,13 +10,12 @@ import {
   C_SLOT,
   C_STATUS,
   COMPLETION_WORDS,
-  PARAMETER_AREA_BYTES,
-  SLOT_WORDS,
+  PARAMETER_WORDS,
 } from '../../shared/channel/layout.ts';
 import { assert } from '../../shared/assert.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import type { SessionParameters } from '../../shared/operations.ts';
-import { type HardwareQueue, SEND_DONE, SEND_FULL, SEND_TAKEN } from '../../hwdrivers/driver.ts';
+import { type HardwareQueue, ROW_WORDS, SEND_DONE, SEND_FULL, SEND_TAKEN } from '../../hwdrivers/driver.ts';
 import type { DriverEntry } from '../../hwdrivers/drivers.ts';
 import type { Port, PortEvents } from '../../hwdrivers/port.ts';
 import type { Fd } from '../../sys/fd.ts';
@@ -60,7 +59,7 @@ export class Device {
   readonly #isFree: boolean;
   readonly #clock: Clock;
   readonly #events: DeviceEvents;
-  readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_AREA_BYTES / 4);
+  readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
 
   constructor(description: DeviceDescription, clock: Clock, events: DeviceEvents) {
     this.description = description;
@@ -318,7 +317,7 @@ class DevicePort {
   /** Hands a request to the hardware queue, and keeps account of it if that has taken it. */
   send(queue: Queue, slot: number, nanos: number, completion: Int32Array): number {
     const tag = this.#tags[this.inFlight] as number;
-    const outcome = this.#hardware.send(queue.channel.rows, slot * SLOT_WORDS, tag, completion);
+    const outcome = this.#hardware.send(queue.channel.rows, slot * ROW_WORDS, tag, completion);
     if (outcome !== SEND_TAKEN) return outcome;
     this.inFlight += 1;
     this.workNanos += nanos;

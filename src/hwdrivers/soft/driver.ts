@@ -7,16 +7,15 @@ import {
   C_COOKIE_LOW,
   C_SLOT,
   COMPLETION_WORDS,
-  PARAMETER_WORD,
   R_COOKIE_LOW,
   R_FLAGS,
   R_OPERATION,
-  SLOT_WORDS,
+  REQUEST_WORDS,
   W_COMPLETION_HEAD,
   W_SUBMISSION_HEAD,
 } from '../../shared/channel/layout.ts';
 import { algorithmNames, OPERATION_NUMBERS, operationsByNumber } from '../../shared/operations.ts';
-import { type Driver, type HardwareQueue, SEND_FULL, SEND_TAKEN } from '../driver.ts';
+import { type Driver, type HardwareQueue, ROW_PARAMETERS, SEND_FULL, SEND_TAKEN } from '../driver.ts';
 
 /** What the soft driver needs of a worker's channel. */
 export interface SoftTransport {
@@ -52,11 +51,13 @@ function open({ end, ring, controlMessages }: SoftTransport): SoftQueue {
       const slot = end.takeSlot();
       if (slot === -1) return SEND_FULL;
       const at = end.slotWord(slot);
-      for (let word = 0; word < PARAMETER_WORD; word++) words[at + word] = rows[base + word] as number;
+      for (let word = 0; word < REQUEST_WORDS; word++) words[at + word] = rows[base + word] as number;
       const operation = rows[base + R_OPERATION] as number;
-      const parametersEnd = PARAMETER_WORD + (parameterWords[operation] as number);
-      for (let word = PARAMETER_WORD; word < parametersEnd; word++)
-        words[at + word] = rows[base + word] as number;
+      const parameters = parameterWords[operation] as number;
+      const parametersAt = end.parameterWord(slot);
+      for (let word = 0; word < parameters; word++) {
+        words[parametersAt + word] = rows[base + ROW_PARAMETERS + word] as number;
+      }
       words[at + R_FLAGS] = controlMessages();
       words[at + R_COOKIE_LOW] = tag;
       resultWordsOfTag[tag] = resultWords[operation] as number;
@@ -70,7 +71,7 @@ function open({ end, ring, controlMessages }: SoftTransport): SoftQueue {
       const at = end.peek();
       if (at === -1) return false;
       for (let word = 0; word < COMPLETION_WORDS; word++) completion[word] = words[at + word] as number;
-      const parameters = end.slotWord((completion[C_SLOT] as number) & (slots - 1)) + PARAMETER_WORD;
+      const parameters = end.parameterWord((completion[C_SLOT] as number) & (slots - 1));
       const tag = (completion[C_COOKIE_LOW] as number) & (slots - 1);
       const results = resultWordsOfTag[tag] as number;
       for (let word = 0; word < results; word++) {
@@ -99,6 +100,3 @@ export const softDriver: Driver<SoftTransport, SoftQueue> = {
 
 /** Slots of a worker's channel: more requests than the engine ever puts into a worker. */
 export const SOFT_QUEUE_SLOTS = 64;
-
-// A slot is a request and its parameters, nothing else: the copies above rely on it.
-if (PARAMETER_WORD * 2 !== SLOT_WORDS) throw new Error('the parameter area is the second half of a slot');

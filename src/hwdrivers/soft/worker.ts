@@ -12,8 +12,7 @@ import { readSync, writeSync } from 'node:fs';
 import { assert } from '../../shared/assert.ts';
 import {
   channelGeometry,
-  PARAMETER_AREA_BYTES,
-  PARAMETER_WORD,
+  PARAMETER_BYTES,
   R_AUXILIARY_REGION,
   R_COOKIE_LOW,
   R_DESTINATION_REGION,
@@ -71,7 +70,7 @@ class Worker {
     source: NOTHING,
     auxiliary: NOTHING,
     destination: NOTHING,
-    parameters: Buffer.alloc(PARAMETER_AREA_BYTES),
+    parameters: Buffer.alloc(PARAMETER_BYTES),
   };
   readonly #outcome: Outcome = { status: 0, produced: 0, result: 0 };
 
@@ -121,14 +120,14 @@ class Worker {
     const base = this.#end.slotWord(slot);
     this.#readControl(words[base + R_FLAGS] as number);
     const startedMillis = performance.now();
-    this.#run(words, base);
+    this.#run(words, slot, base);
     const nanos = Math.min((performance.now() - startedMillis) * 1e6, 0xffff_ffff);
     const { status, produced, result } = this.#outcome;
     this.#end.post(slot, status, words[base + R_COOKIE_LOW] as number, 0, produced, result, nanos);
     if (this.#end.publish()) this.#ring();
   }
 
-  #run(words: Int32Array, base: number): void {
+  #run(words: Int32Array, slot: number, base: number): void {
     const operation = operationsByNumber[words[base + R_OPERATION] as number];
     assert(operation !== undefined, 'the engine sends operations that exist');
     const job = this.#job;
@@ -148,7 +147,7 @@ class Worker {
     const known = session === 'none' ? undefined : this.#sessions.get(words[base + R_SESSION] as number);
     job.level = known?.level ?? LEVEL_DEFAULT;
     job.key = known?.key;
-    const at = (base + PARAMETER_WORD) * 4;
+    const at = this.#end.parameterWord(slot) * 4;
     if (parameterBytes > 0) this.#slotBytes.copy(job.parameters, 0, at, at + parameterBytes);
     this.#executor.execute(job, outcome);
     if (resultBytes > 0) job.parameters.copy(this.#slotBytes, at, 0, resultBytes);

@@ -15,7 +15,8 @@ import {
   C_SLOT,
   type ChannelGeometry,
   COMPLETION_WORDS,
-  SLOT_WORDS,
+  PARAMETER_WORDS,
+  REQUEST_WORDS,
   W_CLIENT_NEEDS_WAKEUP,
   W_CLOSED,
   W_COMPLETION_HEAD,
@@ -28,14 +29,16 @@ import {
 // path notices.
 const SLOT = C_SLOT;
 const ENTRY_WORDS = COMPLETION_WORDS;
-const REQUEST_WORDS = SLOT_WORDS;
+const SLOT_WORDS = REQUEST_WORDS;
+const AREA_WORDS = PARAMETER_WORDS;
 const COMPLETION_TAIL = W_COMPLETION_TAIL;
 
 export class ClientEnd {
   readonly words: Int32Array;
   readonly slots: number;
   readonly #mask: number;
-  readonly #slotTableWord: number;
+  readonly #requestTableWord: number;
+  readonly #parameterTableWord: number;
   readonly #submissionRingWord: number;
   readonly #completionRingWord: number;
   /**
@@ -54,7 +57,8 @@ export class ClientEnd {
     this.words = words;
     this.slots = geometry.slots;
     this.#mask = geometry.slots - 1;
-    this.#slotTableWord = geometry.slotTableOffset / 4;
+    this.#requestTableWord = geometry.requestTableOffset / 4;
+    this.#parameterTableWord = geometry.parameterTableOffset / 4;
     this.#submissionRingWord = geometry.submissionRingOffset / 4;
     this.#completionRingWord = geometry.completionRingOffset / 4;
     this.#freeSlots = Int32Array.from({ length: geometry.slots }, (_, index) => index);
@@ -91,7 +95,12 @@ export class ClientEnd {
 
   /** The index in `words` where the slot's request begins. */
   slotWord(slot: number): number {
-    return this.#slotTableWord + slot * REQUEST_WORDS;
+    return this.#requestTableWord + slot * SLOT_WORDS;
+  }
+
+  /** The index in `words` where the slot's parameters begin. */
+  parameterWord(slot: number): number {
+    return this.#parameterTableWord + slot * AREA_WORDS;
   }
 
   /** Queues a filled slot. The peer sees it after `publish`. */

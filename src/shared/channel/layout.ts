@@ -4,13 +4,16 @@
 //      0 +------------------------+
 //        | header, 4096 bytes     |  sizes and offsets (constant), then one cache line pair for each index
 //   4096 +------------------------+
-//        | slot table             |  slots x 128 bytes: a request of 64 and its parameters of 64
+//        | request table          |  slots x 64 bytes: the request of each slot
+//        +------------------------+
+//        | parameter table        |  slots x 64 bytes: IV, tag and the like of each slot
 //        +------------------------+
 //        | submission ring        |  slots x 4 bytes: slot numbers
 //        +------------------------+
 //        | completion ring        |  slots x 32 bytes: completions
 //        +------------------------+
 //
+// Parameters have a table of their own, so that the requests of slots that follow each other lie in lines that do.
 // All numbers are little-endian. Indices are free-running unsigned 32-bit counters: the entry of index i is at
 // i modulo the number of slots, and a difference of two indices is taken modulo 2^32.
 
@@ -23,13 +26,12 @@ const CHANNEL_MAGIC = 0x48434457;
 const CHANNEL_VERSION = 1;
 
 export const HEADER_BYTES = 4096;
-const SLOT_BYTES = 128;
-export const SLOT_WORDS = SLOT_BYTES / 4;
+const REQUEST_BYTES = 64;
+export const REQUEST_WORDS = REQUEST_BYTES / 4;
+export const PARAMETER_BYTES = 64;
+export const PARAMETER_WORDS = PARAMETER_BYTES / 4;
 const COMPLETION_BYTES = 32;
 export const COMPLETION_WORDS = COMPLETION_BYTES / 4;
-/** Where a slot's parameter area begins, in words from the slot's beginning. */
-export const PARAMETER_WORD = 16;
-export const PARAMETER_AREA_BYTES = 64;
 
 /**
  * Indices are 128 bytes apart and not 64: x86 fetches cache lines in pairs, and a pair that two processes
@@ -40,9 +42,10 @@ export const headerLayout = declareLayout('header', HEADER_BYTES, {
   version: [0x004, 4, 'engine', 'version of this layout: 1'],
   totalBytes: [0x008, 4, 'engine', 'size of the memfd, bytes'],
   slots: [0x00c, 4, 'engine', 'number of slots, and of entries in each ring; a power of two'],
-  slotTableOffset: [0x010, 4, 'engine', 'offset of the slot table, bytes'],
-  submissionRingOffset: [0x014, 4, 'engine', 'offset of the submission ring, bytes'],
-  completionRingOffset: [0x018, 4, 'engine', 'offset of the completion ring, bytes'],
+  requestTableOffset: [0x010, 4, 'engine', 'offset of the request table, bytes'],
+  parameterTableOffset: [0x014, 4, 'engine', 'offset of the parameter table, bytes'],
+  submissionRingOffset: [0x018, 4, 'engine', 'offset of the submission ring, bytes'],
+  completionRingOffset: [0x01c, 4, 'engine', 'offset of the completion ring, bytes'],
   submissionTail: [0x080, 4, 'client', 'index after the last submitted entry'],
   submissionHead: [0x100, 4, 'engine', 'index of the next entry that the engine takes'],
   completionTail: [0x180, 4, 'engine', 'index after the last completion'],
@@ -52,7 +55,7 @@ export const headerLayout = declareLayout('header', HEADER_BYTES, {
   closed: [0x380, 4, 'engine', '0: open; otherwise the reason why the channel has ended (docs/ERRORS.md)'],
 });
 
-export const requestLayout = declareLayout('request', SLOT_BYTES, {
+export const requestLayout = declareLayout('request', REQUEST_BYTES, {
   operation: [0, 4, 'client', 'number of the operation'],
   queue: [4, 4, 'client', 'number of the queue'],
   session: [8, 4, 'client', 'number of the session; 0 if the operation has none'],
@@ -69,7 +72,6 @@ export const requestLayout = declareLayout('request', SLOT_BYTES, {
   auxiliaryOffset: [52, 4, 'client', 'offset of the second input in its region, bytes'],
   auxiliaryBytes: [56, 4, 'client', 'length of the second input, bytes; 0 if there is none'],
   reserved: [60, 4, 'client', '0'],
-  parameters: [64, 64, 'either', 'IV, tag, pattern in; tag out'],
 });
 
 export const completionLayout = declareLayout('completion', COMPLETION_BYTES, {
@@ -87,7 +89,8 @@ const W_MAGIC = wordOf(headerLayout, 'magic');
 const W_VERSION = wordOf(headerLayout, 'version');
 const W_TOTAL_BYTES = wordOf(headerLayout, 'totalBytes');
 export const W_SLOTS = wordOf(headerLayout, 'slots');
-const W_SLOT_TABLE = wordOf(headerLayout, 'slotTableOffset');
+const W_REQUEST_TABLE = wordOf(headerLayout, 'requestTableOffset');
+const W_PARAMETER_TABLE = wordOf(headerLayout, 'parameterTableOffset');
 const W_SUBMISSION_RING = wordOf(headerLayout, 'submissionRingOffset');
 const W_COMPLETION_RING = wordOf(headerLayout, 'completionRingOffset');
 export const W_SUBMISSION_TAIL = wordOf(headerLayout, 'submissionTail');
@@ -123,7 +126,8 @@ export const C_RESERVED = wordOf(completionLayout, 'reserved');
 /** Where the parts of a channel with a given number of slots lie; in bytes, but for `slots`. */
 export interface ChannelGeometry {
   readonly slots: number;
-  readonly slotTableOffset: number;
+  readonly requestTableOffset: number;
+  readonly parameterTableOffset: number;
   readonly submissionRingOffset: number;
   readonly completionRingOffset: number;
   readonly totalBytes: number;
@@ -136,12 +140,20 @@ export function isSlotCount(slots: number): boolean {
 
 export function channelGeometry(slots: number): ChannelGeometry {
   assert(isSlotCount(slots), `${slots} slots: a power of two, ${CHANNEL_SLOTS_MIN} to ${CHANNEL_SLOTS_MAX}`);
-  const slotTableOffset = HEADER_BYTES;
-  const submissionRingOffset = slotTableOffset + slots * SLOT_BYTES;
+  const requestTableOffset = HEADER_BYTES;
+  const parameterTableOffset = requestTableOffset + slots * REQUEST_BYTES;
+  const submissionRingOffset = parameterTableOffset + slots * PARAMETER_BYTES;
   // The rings begin on a cache line pair of their own: their writers differ.
   const completionRingOffset = roundUp(submissionRingOffset + slots * 4, 128);
   const totalBytes = roundUp(completionRingOffset + slots * COMPLETION_BYTES, 4096);
-  return { slots, slotTableOffset, submissionRingOffset, completionRingOffset, totalBytes };
+  return {
+    slots,
+    requestTableOffset,
+    parameterTableOffset,
+    submissionRingOffset,
+    completionRingOffset,
+    totalBytes,
+  };
 }
 
 /** Writes the constant part of the header into a fresh (all zero) channel. */
@@ -151,7 +163,8 @@ export function formatChannel(words: Int32Array, geometry: ChannelGeometry): voi
   words[W_VERSION] = CHANNEL_VERSION;
   words[W_TOTAL_BYTES] = geometry.totalBytes;
   words[W_SLOTS] = geometry.slots;
-  words[W_SLOT_TABLE] = geometry.slotTableOffset;
+  words[W_REQUEST_TABLE] = geometry.requestTableOffset;
+  words[W_PARAMETER_TABLE] = geometry.parameterTableOffset;
   words[W_SUBMISSION_RING] = geometry.submissionRingOffset;
   words[W_COMPLETION_RING] = geometry.completionRingOffset;
 }
@@ -167,7 +180,8 @@ export function readGeometry(words: Int32Array): ChannelGeometry | string {
   const geometry = channelGeometry(slots);
   const isAsDeclared =
     words[W_TOTAL_BYTES] === geometry.totalBytes &&
-    words[W_SLOT_TABLE] === geometry.slotTableOffset &&
+    words[W_REQUEST_TABLE] === geometry.requestTableOffset &&
+    words[W_PARAMETER_TABLE] === geometry.parameterTableOffset &&
     words[W_SUBMISSION_RING] === geometry.submissionRingOffset &&
     words[W_COMPLETION_RING] === geometry.completionRingOffset &&
     words.byteLength === geometry.totalBytes;

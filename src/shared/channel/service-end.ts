@@ -17,7 +17,8 @@ import {
   C_STATUS,
   type ChannelGeometry,
   COMPLETION_WORDS,
-  SLOT_WORDS,
+  PARAMETER_WORDS,
+  REQUEST_WORDS,
   W_CLIENT_NEEDS_WAKEUP,
   W_CLOSED,
   W_COMPLETION_HEAD,
@@ -37,7 +38,8 @@ const PRODUCED = C_PRODUCED;
 const RESULT = C_RESULT;
 const DEVICE_NANOS = C_DEVICE_NANOS;
 const ENTRY_WORDS = COMPLETION_WORDS;
-const REQUEST_WORDS = SLOT_WORDS;
+const SLOT_WORDS = REQUEST_WORDS;
+const AREA_WORDS = PARAMETER_WORDS;
 
 /** What `available` and `takeSlot` answer where the client wrote something impossible. */
 export const CORRUPT = -1;
@@ -46,7 +48,8 @@ export class ServiceEnd {
   readonly words: Int32Array;
   readonly slots: number;
   readonly #mask: number;
-  readonly #slotTableWord: number;
+  readonly #requestTableWord: number;
+  readonly #parameterTableWord: number;
   readonly #submissionRingWord: number;
   readonly #completionRingWord: number;
   #submissionHead: number;
@@ -58,7 +61,8 @@ export class ServiceEnd {
     this.words = words;
     this.slots = geometry.slots;
     this.#mask = geometry.slots - 1;
-    this.#slotTableWord = geometry.slotTableOffset / 4;
+    this.#requestTableWord = geometry.requestTableOffset / 4;
+    this.#parameterTableWord = geometry.parameterTableOffset / 4;
     this.#submissionRingWord = geometry.submissionRingOffset / 4;
     this.#completionRingWord = geometry.completionRingOffset / 4;
     this.#submissionHead = Atomics.load(words, W_SUBMISSION_HEAD);
@@ -88,7 +92,12 @@ export class ServiceEnd {
 
   /** The index in `words` where the slot's request begins. */
   slotWord(slot: number): number {
-    return this.#slotTableWord + slot * REQUEST_WORDS;
+    return this.#requestTableWord + slot * SLOT_WORDS;
+  }
+
+  /** The index in `words` where the slot's parameters begin. */
+  parameterWord(slot: number): number {
+    return this.#parameterTableWord + slot * AREA_WORDS;
   }
 
   /**
