@@ -103,14 +103,6 @@ const PRODUCED = C_PRODUCED;
 const RESULT = C_RESULT;
 const NANOS = C_DEVICE_NANOS;
 
-/** What a channel tells the engine; both are called from `take` and `complete`. */
-export interface ChannelEvents {
-  /** A queue has a request that it had not before. */
-  onWaiting(queue: Queue): void;
-  /** There are completions that were not published. */
-  onPosted(channel: Channel): void;
-}
-
 /** What `take` found; a number above 0 is how many requests it took. */
 export const TAKE_NOTHING = 0;
 /** The client broke the protocol: the reason is in `violation`. */
@@ -144,18 +136,19 @@ export class Channel {
   lastWorkMillis = 0;
   /** The error number for the header, once `take` found a violation. */
   violation = 0;
-  readonly #events: ChannelEvents;
+  readonly #onPosted: (channel: Channel) => void;
   readonly #isInFlight: Uint8Array;
   /** Whether the row of a slot has a session and ranges, of this request or an earlier one. */
   readonly #hasRanges: Uint8Array;
   #malformedInRow = 0;
 
+  /** `onPosted`: there are completions that were not published, where there were none before. */
   constructor(
     id: number,
     tenant: Tenant,
     words: Int32Array,
     geometry: ChannelGeometry,
-    events: ChannelEvents,
+    onPosted: (channel: Channel) => void,
   ) {
     this.id = id;
     this.tenant = tenant;
@@ -164,7 +157,7 @@ export class Channel {
     this.nextSlot = new Int32Array(geometry.slots);
     this.#isInFlight = new Uint8Array(geometry.slots);
     this.#hasRanges = new Uint8Array(geometry.slots);
-    this.#events = events;
+    this.#onPosted = onPosted;
   }
 
   /** Takes what was submitted, up to a bound. */
@@ -178,14 +171,23 @@ export class Channel {
     const room = tenant.limits.inFlightMax - tenant.inFlight;
     if (room <= 0) return TAKE_LIMITED;
     const count = Math.min(available, room, TAKE_MAX);
+    // Counted beforehand: a device may complete a request while it is submitted.
+    this.inFlight += count;
+    tenant.inFlight += count;
     let accepted = 0;
     for (let taken = 0; taken < count; taken++) {
       const slot = end.takeSlot();
-      if (slot === CORRUPT) return this.#violate(CORRUPT_RING);
+      if (slot === CORRUPT) {
+        this.inFlight -= count - accepted;
+        tenant.inFlight -= count - accepted;
+        return this.#violate(CORRUPT_RING);
+      }
       const status = this.#takeOne(slot);
       if (status === 0) accepted += 1;
       else this.#refuse(slot, status);
     }
+    this.inFlight -= count - accepted;
+    tenant.inFlight -= count - accepted;
     if (accepted > 0) this.#malformedInRow = 0;
     end.publishTaken();
     return this.#malformedInRow > MALFORMED_ENTRIES_MAX ? this.#violate(MALFORMED_ENTRIES) : count;
@@ -229,11 +231,8 @@ export class Channel {
       if (status !== 0) return status;
     }
     this.#isInFlight[slot] = 1;
-    this.inFlight += 1;
-    this.tenant.inFlight += 1;
     queue.inFlight += 1;
-    queue.append(slot);
-    if (!queue.isScheduled) this.#events.onWaiting(queue);
+    queue.device.submit(queue, slot);
     return 0;
   }
 
@@ -371,6 +370,6 @@ export class Channel {
     if (!this.isEnded) this.end.post(slot, status, cookieLow, cookieHigh, produced, result, nanos);
     if (this.isPosted) return;
     this.isPosted = true;
-    this.#events.onPosted(this);
+    this.#onPosted(this);
   }
 }

@@ -120,6 +120,23 @@ export class Device {
     return flow;
   }
 
+  /** Takes a request: it goes to a port at once if nobody waits and there is room, into its queue otherwise. */
+  submit(queue: Queue, slot: number): void {
+    const { scheduler } = this;
+    if (scheduler.isIdle) {
+      const port = this.#roomiestPort();
+      if (port !== undefined) {
+        const nanos = this.#estimate(queue, slot);
+        if (this.#send(port, queue, slot, nanos)) {
+          scheduler.served(queue.flow, nanos);
+          return;
+        }
+      }
+    }
+    queue.append(slot);
+    scheduler.activate(queue);
+  }
+
   /** Hands waiting requests to ports that have room; returns how many. */
   dispatch(): number {
     const { scheduler } = this;
@@ -127,25 +144,36 @@ export class Device {
     for (let queue = scheduler.next(); queue !== undefined; queue = scheduler.next()) {
       const port = this.#roomiestPort();
       if (port === undefined) break;
-      const { channel } = queue;
-      const slot = queue.firstSlot;
-      const nanos = this.#isFree
-        ? FLOOR_NANOS
-        : this.#costs.estimate(channel.operationOf(slot), channel.requestBytes(slot));
-      if (port.inFlight === 0) port.lastProgressMillis = this.#clock.nowMillis;
-      const outcome = port.send(queue, slot, nanos, this.#completion);
-      if (outcome === SEND_FULL) break;
-      queue.shift();
+      const slot = queue.shift();
+      const nanos = this.#estimate(queue, slot);
+      if (!this.#send(port, queue, slot, nanos)) {
+        queue.prepend(slot);
+        break;
+      }
       scheduler.dispatched(queue, nanos, queue.firstSlot !== NO_SLOT);
       count += 1;
-      if (outcome === SEND_DONE) {
-        this.completed += 1;
-        channel.complete(queue, slot, this.#completion);
-      } else {
-        channel.inDevice += 1;
-      }
     }
     return count;
+  }
+
+  #estimate({ channel }: Queue, slot: number): number {
+    if (this.#isFree) return FLOOR_NANOS;
+    return this.#costs.estimate(channel.operationOf(slot), channel.requestBytes(slot));
+  }
+
+  /** False if the port can't take the request now. */
+  #send(port: DevicePort, queue: Queue, slot: number, nanos: number): boolean {
+    const { channel } = queue;
+    if (port.inFlight === 0) port.lastProgressMillis = this.#clock.nowMillis;
+    const outcome = port.send(queue, slot, nanos, this.#completion);
+    if (outcome === SEND_FULL) return false;
+    if (outcome === SEND_DONE) {
+      this.completed += 1;
+      channel.complete(queue, slot, this.#completion);
+    } else {
+      channel.inDevice += 1;
+    }
+    return true;
   }
 
   #roomiestPort(): DevicePort | undefined {

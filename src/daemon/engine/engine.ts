@@ -155,7 +155,7 @@ export class Engine {
     return moved;
   }
 
-  /** For `ChannelEvents.onPosted`. */
+  /** The channel has completions to publish, where it had none before. */
   notePosted(channel: Channel): void {
     this.#posted[this.#postedCount++] = channel;
   }

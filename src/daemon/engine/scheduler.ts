@@ -94,6 +94,15 @@ export class Scheduler<Queue extends Schedulable> {
     else this.#unlink(queue, flow.lastQueue as Schedulable);
   }
 
+  /**
+   * A request was served while nobody waited, as if its flow had joined, had its turn and left: earlier debt is
+   * forgiven, since its turns would have passed at once, and what it costs beyond one turn is a debt.
+   */
+  served(flow: Flow, costNanos: number): void {
+    assert(this.#current === undefined, 'nobody waits');
+    flow.balanceNanos = Math.min(0, QUANTUM_NANOS * flow.weight - costNanos);
+  }
+
   /** Takes a queue out, wherever it is: it was released, or its requests were. */
   remove(queue: Queue): void {
     if (!queue.isScheduled) return;

@@ -18,7 +18,7 @@ import { checkSealed, type Mapping, mapShared } from '../../sys/memory.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { engineContract } from '../contracts.ts';
 import type { Handlers } from '../link.ts';
-import { Channel, type ChannelEvents } from './channel.ts';
+import { Channel } from './channel.ts';
 import { Device, type DeviceEvents } from './device.ts';
 import { Engine } from './engine.ts';
 import { NO_SLOT, Queue } from './queue.ts';
@@ -59,7 +59,6 @@ export class EngineService implements Handlers<typeof engineContract> {
   /** Also of channels that have ended, while a device still holds requests of them. */
   readonly #leasesByChannel = new WeakMap<Channel, Lease>();
   readonly #tenants = new Map<string, Tenant>();
-  readonly #channelEvents: ChannelEvents;
   #nextHandle = 1;
   /** Set while a broker is connected. */
   onChannelEnded: (channel: number, reason: number) => void = () => {};
@@ -74,10 +73,6 @@ export class EngineService implements Handlers<typeof engineContract> {
       },
       availableParallelism(),
     );
-    this.#channelEvents = {
-      onWaiting: (queue) => queue.device.scheduler.activate(queue),
-      onPosted: (channel) => this.engine.notePosted(channel),
-    };
     for (const [name, device] of Object.entries(configuration.devices)) {
       this.engine.devices.push(this.#createDevice(name, device, configuration.limits));
     }
@@ -106,7 +101,9 @@ export class EngineService implements Handlers<typeof engineContract> {
     const geometry = channelGeometry(request.slots);
     const mapping = mapShared(memory, geometry.totalBytes);
     const tenant = this.#tenant(request.tenant, request.limits);
-    const channel = new Channel(request.channel, tenant, mapping.words(), geometry, this.#channelEvents);
+    const channel = new Channel(request.channel, tenant, mapping.words(), geometry, (posted) =>
+      this.engine.notePosted(posted),
+    );
     const doorbell = new Doorbell(bell, {
       onRing: (bytes, isClean) => {
         if (!isClean || bytes > DOORBELL_BYTES_MAX) this.#end(this.#lease(channel.id), DOORBELL_GARBAGE);

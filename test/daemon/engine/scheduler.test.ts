@@ -84,6 +84,16 @@ describe('the scheduler', () => {
     expect(idle.balanceNanos).toBe(0);
   });
 
+  it('charges what is served while nobody waits as one turn: the rest is a debt', () => {
+    const scheduler = new Scheduler<TestQueue>();
+    const flow = new Flow('a', 2);
+    scheduler.served(flow, QUANTUM_NANOS);
+    expect(flow.balanceNanos).toBe(0);
+    scheduler.served(flow, 10 * QUANTUM_NANOS);
+    scheduler.served(flow, 10 * QUANTUM_NANOS);
+    expect(flow.balanceNanos).toBe(-8 * QUANTUM_NANOS);
+  });
+
   it('serves a flow alone without pause, however deep in debt', () => {
     const scheduler = new Scheduler<TestQueue>();
     const queue = createQueue(new Flow('a', 1));
