@@ -34,11 +34,12 @@ const RESULT = C_RESULT;
 const DEVICE_NANOS = C_DEVICE_NANOS;
 const COOKIE_LOW = C_COOKIE_LOW;
 
+const CANCELLED = errorNumber('CANCELLED');
 const INTERRUPTED = errorNumber('INTERRUPTED');
 /** Looks at the completion ring before a blocking wait goes to sleep: some tens of microseconds. */
 const SPIN_POLLS = 2_000;
 /** Requests that may wait to be shown to the engine together. */
-const PUBLISH_MAX = 16;
+const PUBLISH_MAX = 32;
 /** A wait that took longer would not have been saved by spinning, milliseconds. */
 const SHORT_WAIT_MILLIS = 0.1;
 /** Turns of the event loop without a completion before the loop is left to watch the doorbell. */
@@ -153,26 +154,28 @@ export class FastPath {
    * go to them. Returns how many it put.
    */
   reap(queue: Queue | undefined, into: Completion[], at: number, wanted: number): number {
-    const words = this.#words;
-    let count = 0;
-    let isAny = false;
     this.flush();
-    while (count < wanted) {
-      const word = this.#end.peek();
-      if (word === -1) break;
+    const end = this.#end;
+    const words = this.#words;
+    const owners = this.#owners;
+    const available = end.completions();
+    let count = 0;
+    let reaped = 0;
+    while (reaped < available && count < wanted) {
+      const word = end.oldest();
       const slot = words[word + SLOT] as number;
-      const owner = this.#owners[slot];
+      const owner = owners[slot];
       assert(owner !== undefined, 'the daemon completes what was submitted');
-      const target = owner === queue ? (into[at + count] as Completion) : owner.nextReady();
-      this.#read(word, slot, target);
-      assert(this.#end.reap(word), 'a slot completes once');
-      this.#owners[slot] = undefined;
-      this.#inFlight -= 1;
-      isAny = true;
-      if (owner === queue) count += 1;
+      const isOwn = owner === queue;
+      this.#read(word, slot, isOwn ? (into[at + count] as Completion) : owner.nextReady());
+      assert(end.reap(word), 'a slot completes once');
+      owners[slot] = undefined;
+      reaped += 1;
+      if (isOwn) count += 1;
       else owner.pushReady();
     }
-    if (isAny) this.#end.publishReaped();
+    this.#inFlight -= reaped;
+    if (reaped > 0) end.publishReaped();
     return count;
   }
 
@@ -185,7 +188,7 @@ export class FastPath {
     completion.result = (words[word + RESULT] as number) >>> 0;
     completion.deviceNanos = (words[word + DEVICE_NANOS] as number) >>> 0;
     completion.cookie = (words[word + COOKIE_LOW] as number) >>> 0;
-    completion.ran = completion.code === 'CANCELLED' ? 'no' : 'yes';
+    completion.ran = status === CANCELLED ? 'no' : 'yes';
     completion.tag = undefined;
     if (this.#hasTag[slot] === 0) return;
     const tagAt = this.#end.parameterWord(slot) * 4 + PARAMETER_TAG_OFFSET;

@@ -164,13 +164,13 @@ export class Device {
   /** False if the port can't take the request now. */
   #send(port: DevicePort, queue: Queue, slot: number, nanos: number): boolean {
     const { channel } = queue;
-    if (port.inFlight === 0) port.lastProgressMillis = this.#clock.nowMillis;
     const outcome = port.send(queue, slot, nanos, this.#completion);
     if (outcome === SEND_FULL) return false;
     if (outcome === SEND_DONE) {
       this.completed += 1;
       channel.complete(queue, slot, this.#completion);
     } else {
+      if (port.inFlight === 1) port.lastProgressMillis = this.#clock.nowMillis;
       channel.inDevice += 1;
     }
     return true;

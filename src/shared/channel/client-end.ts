@@ -134,14 +134,23 @@ export class ClientEnd {
     return slots;
   }
 
+  /** Completions that were not reaped yet. */
+  completions(): number {
+    return (Atomics.load(this.words, COMPLETION_TAIL) - this.#completionHead) | 0;
+  }
+
   /** The index in `words` of the oldest completion that wasn't reaped; -1 if there is none. */
   peek(): number {
-    if (Atomics.load(this.words, COMPLETION_TAIL) === this.#completionHead) return -1;
+    return this.completions() === 0 ? -1 : this.oldest();
+  }
+
+  /** The same where there is one. */
+  oldest(): number {
     return this.#completionRingWord + (this.#completionHead & this.#mask) * ENTRY_WORDS;
   }
 
   /**
-   * Takes the completion that `peek` returned: its slot is free again. False if it names a slot that was not
+   * Takes the oldest completion, at `completionWord`: its slot is free again. False if it names a slot that was not
    * submitted, which the daemon never does. The peer sees the new head after `publishReaped`.
    */
   reap(completionWord: number): boolean {
