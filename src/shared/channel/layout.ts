@@ -121,7 +121,6 @@ export const C_COOKIE_HIGH = wordOf(completionLayout, 'cookieHigh');
 export const C_PRODUCED = wordOf(completionLayout, 'produced');
 export const C_RESULT = wordOf(completionLayout, 'result');
 export const C_DEVICE_NANOS = wordOf(completionLayout, 'deviceNanos');
-export const C_RESERVED = wordOf(completionLayout, 'reserved');
 
 /** Where the parts of a channel with a given number of slots lie; in bytes, but for `slots`. */
 export interface ChannelGeometry {
