@@ -1,7 +1,7 @@
 // Makes the clone runnable from any state of node_modules: installs exactly what package-lock.json names,
 // then compiles src, bench and demo into dist. Needs only Node and npm.
 import { spawnSync } from 'node:child_process';
-import { lstatSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -16,12 +16,17 @@ function run(command, args) {
   process.exit(1);
 }
 
-function removeUnlessFolder(path) {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found !== undefined && !found.isDirectory()) rmSync(path, { force: true });
-}
-
-removeUnlessFolder(`${root}/node_modules`);
-run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--include=dev', '--include=optional']);
+// Not `npm ci`: it insists on the optional packages of all platforms, which not every registry mirror has. On an
+// empty node_modules `npm install` follows the lock file as well, and without saving it changes nothing.
+rmSync(`${root}/node_modules`, { recursive: true, force: true });
+run('npm', [
+  'install',
+  '--no-save',
+  '--prefer-offline',
+  '--no-audit',
+  '--no-fund',
+  '--include=dev',
+  '--include=optional',
+]);
 rmSync(`${root}/dist`, { recursive: true, force: true });
 run('npm', ['run', '--silent', 'build']);
