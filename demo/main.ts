@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { connect, type DeviceInfo } from '../src/client/index.ts';
+import { type Connection, connect, type DeviceInfo } from '../src/client/index.ts';
 import { Clients } from './clients.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { type Operation, operations } from './operations.ts';
@@ -68,8 +68,9 @@ async function runClients({ runtimeDir }: Daemon, progress: Progress, signal: Ab
   const startMillis = performance.now();
   progress.show(`starting ${clients} clients`);
   const group = await Clients.start({ clients, bytesEach: megabytes * 1e6, runtimeDir, signal });
-  const observer = await connect({ runtimeDir });
+  let observer: Connection | undefined;
   try {
+    observer = await connect({ runtimeDir });
     progress.show('round trips');
     const roundTrips = await group.ping();
     const libraries = librariesOf(await observer.devices());
@@ -90,7 +91,7 @@ async function runClients({ runtimeDir }: Daemon, progress: Progress, signal: Ab
       isAllRight: true,
     };
   } finally {
-    await observer.close();
+    await observer?.close();
     await group.stop();
   }
 }

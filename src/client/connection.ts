@@ -17,7 +17,7 @@ import type { AlgorithmName } from '../shared/operations.ts';
 import type { ResponseFrom } from '../shared/grpc.ts';
 import { defaultRuntimeDir, FD_SOCKET, GRPC_SOCKET } from '../shared/runtime-paths.ts';
 import type { Fd } from '../sys/fd.ts';
-import { checkSealed, mapShared, roundToPages } from '../sys/memory.ts';
+import { mapShared, roundToPages } from '../sys/memory.ts';
 import { Control } from './control.ts';
 import { FastPath } from './fast-path.ts';
 import { Queue } from './queue.ts';
@@ -69,6 +69,17 @@ interface ChannelGrant {
   readonly resumeSecret: Buffer;
 }
 
+/** How far setting up again has come. */
+interface Progress {
+  /** The fresh channel. */
+  path: FastPath | undefined;
+  /** What is still to be shared and opened in it. */
+  regions: Set<Region>;
+  sessions: Set<Session>;
+  /** What it has been lent. */
+  readonly grants: Map<Queue, ResponseFrom<'RequestQueue'>>;
+}
+
 export class Connection {
   readonly transport = 'fast-path';
   readonly runtimeDir: string;
@@ -98,7 +109,7 @@ export class Connection {
   /** For `connect` only. */
   async open(): Promise<void> {
     try {
-      await this.#openChannel();
+      this.#path = await this.#openChannel();
     } catch (error) {
       this.#control.close();
       throw error;
@@ -149,10 +160,13 @@ export class Connection {
   async share(bytes: number): Promise<Region> {
     await this.#settled();
     const { number, memory } = await this.#share(bytes);
-    const region = new Region(this, bytes, number, mapShared(memory, roundToPages(bytes)));
-    memory.close();
-    this.#regions.add(region);
-    return region;
+    try {
+      const region = new Region(this, bytes, number, mapShared(memory, roundToPages(bytes)));
+      this.#regions.add(region);
+      return region;
+    } finally {
+      memory.close();
+    }
   }
 
   async #share(bytes: number): Promise<{ readonly number: number; readonly memory: Fd }> {
@@ -166,9 +180,7 @@ export class Connection {
       operation,
     );
     const [memory] = await this.#redeem(token, 1, `region ${region}`);
-    const received = present(memory, 'the memory of the region');
-    checkSealed(received);
-    return { number: region, memory: received };
+    return { number: region, memory: present(memory, 'the memory of the region') };
   }
 
   /** Ends the connection: the daemon frees everything, what is in flight fails as INTERRUPTED. */
@@ -243,18 +255,19 @@ export class Connection {
     return redeemToken(join(this.runtimeDir, FD_SOCKET), token, expected);
   }
 
-  async #openChannel(): Promise<void> {
-    await this.#attach(await this.#control.call('OpenChannel', { slots: this.#slots }, 'connect'));
+  async #openChannel(): Promise<FastPath> {
+    return this.#attach(await this.#control.call('OpenChannel', { slots: this.#slots }, 'connect'));
   }
 
-  async #attach({ channel, resumeSecret, token, bytes }: ResponseFrom<'OpenChannel'>): Promise<void> {
+  /** Fetches what a grant stands for. The channel is not the connection's until it is put into `#path`. */
+  async #attach({ channel, resumeSecret, token, bytes }: ResponseFrom<'OpenChannel'>): Promise<FastPath> {
     const [memory, doorbell] = await this.#redeem(token, 2, `channel ${channel}`);
     assert(memory !== undefined && doorbell !== undefined, 'a channel has memory and a doorbell');
     const path: FastPath = new FastPath(memory, doorbell, bytes, (reason) => {
       if (this.#path === path) this.#lose(reason);
     });
     this.#grant = { id: channel, resumeSecret };
-    this.#path = path;
+    return path;
   }
 
   #lose(reason: ErrorCode): void {
@@ -272,44 +285,68 @@ export class Connection {
   /** Sets everything up again, trying until `reconnectMillis` have passed. Never rejects. */
   async #recover(): Promise<void> {
     const endMillis = performance.now() + this.#reconnectMillis;
+    const progress: Progress = {
+      path: undefined,
+      regions: new Set(),
+      sessions: new Set(),
+      grants: new Map(),
+    };
     let pauseMillis = FIRST_PAUSE_MILLIS;
     while (this.#over === undefined) {
       try {
-        await this.#setUpAgain();
+        await this.#setUpAgain(progress);
         if (this.#path !== undefined) return;
       } catch (error) {
         const failure = asWarpError(error, 'set the connection up again');
         if (!passing.has(failure.code) || performance.now() > endMillis) this.#end(failure);
       }
       // Many clients lose the same daemon at once: they come back at different moments.
-      await sleep(pauseMillis * (0.5 + Math.random()));
+      if (this.#over === undefined) await sleep(pauseMillis * (0.5 + Math.random()));
       pauseMillis = Math.min(pauseMillis * 2, LONGEST_PAUSE_MILLIS);
     }
+    progress.path?.close();
   }
 
-  async #setUpAgain(): Promise<void> {
-    const isResumed = this.#path === undefined && (await this.#resume());
-    if (!isResumed) {
-      await this.#openChannel();
-      for (const region of this.#regions) await this.#shareAgain(region);
+  /**
+   * One try, which goes on where the one before had to stop. Queues see the fresh channel only when everything in it
+   * has its number.
+   */
+  async #setUpAgain(progress: Progress): Promise<void> {
+    if (progress.path === undefined || progress.path.isEnded) {
+      progress.path = await this.#resume();
+      if (progress.path === undefined) {
+        progress.path = await this.#openChannel();
+        progress.regions = new Set(this.#regions);
+      }
+      progress.sessions = new Set(this.#sessions);
+      progress.grants.clear();
     }
-    for (const session of this.#sessions) {
+    for (const region of progress.regions) {
+      if (this.#regions.has(region)) await this.#shareAgain(region);
+      progress.regions.delete(region);
+    }
+    for (const session of progress.sessions) {
       session.renumber(await this.#openSession(session.algorithm, session.options));
+      progress.sessions.delete(session);
     }
     for (const [queue, { options }] of this.#queues) {
-      const granted = await this.#requestQueue({ ...options, depth: queue.depth });
-      queue.renew(granted.queue, granted.device);
+      if (progress.grants.has(queue)) continue;
+      progress.grants.set(queue, await this.#requestQueue({ ...options, depth: queue.depth }));
     }
+    if (progress.path.isEnded || this.#over !== undefined) return;
+    this.#path = progress.path;
+    for (const [queue, granted] of progress.grants) queue.renew(granted.queue, granted.device);
   }
 
-  /** False if the broker doesn't know the channel any more. */
-  async #resume(): Promise<boolean> {
+  /** undefined if the broker doesn't know the channel any more. */
+  async #resume(): Promise<FastPath | undefined> {
     const { resumeSecret } = present(this.#grant, 'the channel that was lost');
     try {
-      await this.#attach(await this.#control.call('ResumeChannel', { resumeSecret }, 'resume the channel'));
-      return true;
+      return await this.#attach(
+        await this.#control.call('ResumeChannel', { resumeSecret }, 'resume the channel'),
+      );
     } catch (error) {
-      if (error instanceof WarpError && error.code === 'NO_SUCH_CHANNEL') return false;
+      if (error instanceof WarpError && error.code === 'NO_SUCH_CHANNEL') return undefined;
       throw error;
     }
   }
@@ -317,11 +354,14 @@ export class Connection {
   /** A new region in the place of one that the daemon has lost: same address, same contents, another number. */
   async #shareAgain(region: Region): Promise<void> {
     const { number, memory } = await this.#share(region.bytes);
-    const fresh = mapShared(memory, roundToPages(region.bytes));
-    region.mapping.buffer.copy(fresh.buffer);
-    fresh.unmap();
-    region.mapping.replace(memory);
-    memory.close();
+    try {
+      const fresh = mapShared(memory, roundToPages(region.bytes));
+      region.mapping.buffer.copy(fresh.buffer);
+      fresh.unmap();
+      region.mapping.replace(memory);
+    } finally {
+      memory.close();
+    }
     region.renumber(number);
   }
 

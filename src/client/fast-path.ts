@@ -72,9 +72,15 @@ export class FastPath {
 
   /** Takes over what a token was redeemed for. Throws PROTOCOL_MISMATCH for memory that is not a channel. */
   constructor(memory: Fd, doorbell: Fd, bytes: number, onEnded: OnEnded) {
-    checkSealed(memory);
-    this.#mapping = mapShared(memory, bytes);
-    memory.close();
+    try {
+      checkSealed(memory);
+      this.#mapping = mapShared(memory, bytes);
+    } catch (error) {
+      doorbell.close();
+      throw error;
+    } finally {
+      memory.close();
+    }
     this.#words = this.#mapping.words();
     this.#bytes = this.#mapping.buffer;
     const geometry = readGeometry(this.#words);
@@ -94,16 +100,12 @@ export class FastPath {
     this.#doorbell.keepAlive(false);
   }
 
-  get slots(): number {
-    return this.#end.slots;
-  }
-
   get isEnded(): boolean {
     return this.#isEnded;
   }
 
   /** Sends one request; false if no slot is free or the channel has ended. */
-  send(queue: Queue, request: Request): boolean {
+  send(queue: Queue, request: Request, cookie: number): boolean {
     if (this.#isEnded) return false;
     const slot = this.#end.takeSlot();
     if (slot === -1) return false;
@@ -115,6 +117,7 @@ export class FastPath {
         this.#end.parameterWord(slot),
         queue.number,
         request,
+        cookie,
       );
       this.#hasTag[slot] = operation.resultBytes > 0 ? 1 : 0;
     } catch (error) {

@@ -101,11 +101,15 @@ export class Queue {
    * Throws INVALID_ARGUMENT for a request that can't be written down, RELEASED after `release`.
    */
   send(request: Request): boolean {
-    if (this.#isReleased) throw this.#released('send a request');
+    return this.#send(request, request.cookie ?? 0);
+  }
+
+  #send(request: Request, cookie: number): boolean {
     this.#owner.checkOpen();
+    if (this.#isReleased) throw this.#released('send a request');
     if (this.#inFlight >= this.depth) return false;
     const path = this.#owner.path();
-    if (path === undefined || !path.send(this, request)) return false;
+    if (path === undefined || !path.send(this, request, cookie)) return false;
     this.#inFlight += 1;
     return true;
   }
@@ -128,7 +132,7 @@ export class Queue {
     const path = count < max ? this.#owner.path() : undefined;
     if (path !== undefined && !path.isEnded) count += path.reap(this, into, count, max - count);
     this.#inFlight -= count;
-    if (count > 0 && this.#waiting.length > 0) this.pump();
+    if (count > 0 && this.#waiting.length > 0) this.#pump();
     return count;
   }
 
@@ -154,7 +158,6 @@ export class Queue {
    * failed with. Leave the request object and its ranges alone until then.
    */
   submit(request: Request): Promise<Completion> {
-    if (this.#isReleased) return Promise.reject(this.#released(`submit "${request.operation}"`));
     return new Promise((resolve, reject) => {
       const pending = { request, resolve, reject };
       if (this.#waiting.length === 0 && this.#start(pending)) return;
@@ -168,12 +171,7 @@ export class Queue {
     const { request } = pending;
     const cookie = this.#nextCookie;
     try {
-      const given = request.cookie;
-      request.cookie = cookie;
-      const isSent = this.send(request);
-      if (given === undefined) delete request.cookie;
-      else request.cookie = given;
-      if (!isSent) return false;
+      if (!this.#send(request, cookie)) return false;
     } catch (error) {
       pending.reject(error as WarpError);
       return true;
@@ -216,7 +214,7 @@ export class Queue {
       completion.cookie = pending.request.cookie ?? 0;
       this.#settle(pending, completion);
     }
-    this.pump();
+    this.#pump();
     if (this.#pending.size === 0 && this.#waiting.length === 0) this.#owner.path()?.ignore(this);
   }
 
@@ -235,10 +233,10 @@ export class Queue {
     }
   }
 
-  /** For Connection only: there may be room again. */
-  pump(): void {
+  /** There may be room again. */
+  #pump(): void {
     while (this.#waiting.length > 0) {
-      if (this.#isReleased || !this.#start(this.#waiting[0] as Pending)) return;
+      if (!this.#start(this.#waiting[0] as Pending)) return;
       this.#waiting.shift();
     }
   }
@@ -248,12 +246,11 @@ export class Queue {
     this.#number = number;
     this.#device = device;
     if (this.#pending.size > 0) this.#owner.path()?.listen(this);
-    this.pump();
+    this.#pump();
   }
 
   /** For Connection only: the connection is over, and with it what waits. */
   fail(error: WarpError): void {
-    this.#isReleased = true;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();

@@ -110,13 +110,14 @@ export function writeRequest(
   parametersAt: number,
   queueNumber: number,
   request: Request,
+  cookie: number,
 ): Operation {
   const operation = operations[request.operation];
   words[at + OPERATION] = operation.number;
   words[at + QUEUE] = queueNumber;
   words[at + SESSION] = request.session === undefined ? 0 : request.session.number;
   words[at + FLAGS] = 0;
-  words[at + COOKIE_LOW] = request.cookie ?? 0;
+  words[at + COOKIE_LOW] = cookie;
   words[at + COOKIE_HIGH] = 0;
   writeRange(words, at + SOURCE_REGION, request.source);
   writeRange(words, at + DESTINATION_REGION, request.destination);

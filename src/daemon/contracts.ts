@@ -92,7 +92,7 @@ export const engineContract = {
     fds: 1,
   },
   /** Answered when no request in flight uses it any more. */
-  removeRegion: { request: z.strictObject({ channel, region }), reply: nothing, fds: 0 },
+  removeRegion: { request: z.strictObject({ channel, region }), reply: nothing, fds: 0, isPatient: true },
   status: {
     request: nothing,
     reply: z.strictObject({ devices: z.array(deviceStatus), channels: count, turns: count }),

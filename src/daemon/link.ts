@@ -24,6 +24,8 @@ interface CallContract {
   readonly reply: z.ZodType;
   /** Descriptors that come with the request. */
   readonly fds: number;
+  /** The answer may take as long as a request takes on a device. */
+  readonly isPatient?: boolean;
 }
 export type Contract = Readonly<Record<string, CallContract>>;
 
@@ -212,8 +214,14 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     if ('error' in frame) {
       const { code, ...details } = frame.error;
       call.reject(new WarpError(isErrorCode(code) ? code : 'INTERNAL', details));
+      return;
+    }
+    const reply = (this.#calls[call.name] as CallContract).reply.safeParse(frame.reply);
+    if (reply.success) {
+      call.resolve(reply.data);
     } else {
-      call.resolve((this.#calls[call.name] as CallContract).reply.parse(frame.reply));
+      call.reject(this.#lost(call.name));
+      throw reply.error;
     }
   }
 
@@ -229,6 +237,8 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       );
       this.#write({ answer: id, reply: reply ?? {} });
     } catch (error) {
+      // What the handler has not handed on by then is nobody's.
+      closeAll(fds);
       const { code, operation, found, hint } = asWarpError(error, this.#describe(name));
       this.#write({ answer: id, error: { code, operation, found, hint } });
     }
@@ -323,19 +333,27 @@ function readPairName(socket: Socket, onName: (name: string) => void): void {
     if (end === -1) return;
     socket.off('data', onData);
     socket.pause();
-    try {
-      const frame = JSON.parse(text.slice(0, end)) as Frame;
-      assert('pair' in frame, 'the first line names the pair');
-      if (end + 1 < text.length) socket.unshift(text.slice(end + 1));
-      onName(frame.pair);
-    } catch {
+    const name = parsePairName(text.slice(0, end));
+    if (name === undefined) {
       socket.destroy();
       return;
     }
+    if (end + 1 < text.length) socket.unshift(text.slice(end + 1));
+    onName(name);
     socket.resume();
   };
   socket.on('data', onData);
   socket.resume();
+}
+
+function parsePairName(line: string): string | undefined {
+  try {
+    const { pair } = JSON.parse(line) as { pair?: unknown };
+    return typeof pair === 'string' ? pair : undefined;
+  } catch {
+    // Not JSON: not one of our processes.
+    return undefined;
+  }
 }
 
 /** Connects to a link server. Throws NO_DAEMON where nobody listens. */

@@ -94,7 +94,7 @@ async function supervise(options: RoleOptions): Promise<void> {
   process.stdout.write(`READY ${JSON.stringify(ready)}\n`);
 }
 
-/** 2 for what the caller can correct, 1 for what went wrong here. */
+/** 2 for what the caller can correct, 3 where another daemon serves already, 1 for what went wrong here. */
 const exitCodes: Readonly<Record<string, number>> = {
   CONFIG_INVALID: 2,
   INVALID_ARGUMENT: 2,

@@ -53,7 +53,7 @@ export class Supervisor {
     return Object.fromEntries(this.#children.map(({ role, process: child }) => [role, child?.pid ?? 0]));
   }
 
-  /** Resolves when all are ready; rejects if one dies before it was ever ready, after stopping the others. */
+  /** Resolves when all are ready; rejects if one dies before it was ever ready. Those that run are then to be stopped. */
   async start(): Promise<void> {
     for (const role of roles) {
       const child: Child = {
@@ -79,13 +79,21 @@ export class Supervisor {
       child.readyAtMillis = performance.now();
       onReady();
     });
-    started.once('error', (error) => this.#log.error({ role: child.role, err: error }, 'could not start'));
-    started.once('exit', (code, signal) => {
+    let hasEnded = false;
+    const onEnd = (code: number | null, signal: NodeJS.Signals | null): void => {
+      if (hasEnded) return;
+      hasEnded = true;
       child.process = undefined;
       const wasReady = child.readyAtMillis !== undefined;
       if (!wasReady) onFailed(new ChildEndedError(child.role, code, signal));
       if (!this.#isStopping && (wasReady || child.restarts > 0))
         this.#restart(child, signal ?? `exit code ${code}`);
+    };
+    started.once('exit', onEnd);
+    // Without a process (no memory, no descriptors) there is no exit.
+    started.once('error', (error) => {
+      this.#log.error({ role: child.role, err: error }, 'could not start');
+      if (started.pid === undefined) onEnd(1, null);
     });
   }
 

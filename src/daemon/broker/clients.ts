@@ -45,6 +45,8 @@ export class Client {
   #memory: Fd | undefined = undefined;
   readonly #charges: readonly Charge[];
   #graceTimer: NodeJS.Timeout | undefined = undefined;
+  /** The client has fetched its end of the doorbell: when that hangs up, the client has. */
+  isAttached = false;
 
   constructor(id: number, owner: ProcessName, account: Account, slots: number) {
     this.id = id;
@@ -68,6 +70,7 @@ export class Client {
   createChannel(): { readonly memory: Fd; readonly engineEnd: Fd; readonly clientEnd: Fd } {
     clearTimeout(this.#graceTimer);
     this.#graceTimer = undefined;
+    this.isAttached = false;
     // Who asks for a fresh channel has reaped all that it can from the lost one.
     this.#dropMemory(true);
     const geometry = channelGeometry(this.slots);

@@ -54,7 +54,9 @@ export class BrokerService {
     if (client === undefined) return;
     const code = errorCode(reason);
     this.#audit(client, 'channel ended', { reason: code });
-    this.#drop(client, code !== 'DAEMON_STOPPING');
+    // Resumed, but never fetched: the client may try again, and its regions must not be emptied meanwhile.
+    if (code === 'CLIENT_CLOSED' && !client.isAttached && client.regions.size > 0) this.#lose(client);
+    else this.#drop(client, code !== 'DAEMON_STOPPING');
   }
 
   /** The engine is gone with all channels. Their clients may resume when it is back. */
@@ -175,7 +177,9 @@ export class BrokerService {
     }
     return {
       channel: client.id,
-      token: this.#context.tokens.offer(client.owner, [memory.dup(), clientEnd]),
+      token: this.#context.tokens.offer(client.owner, [memory.dup(), clientEnd], () => {
+        client.isAttached = true;
+      }),
       resumeSecret: client.resumeSecret,
       bytes: channelGeometry(client.slots).totalBytes,
     };
@@ -293,8 +297,8 @@ export class BrokerService {
     const operation = `close session ${request.session}`;
     const client = await this.#client(connection, request.channel, operation);
     const { charge } = takeNumber(client.sessions, request.session, 'NO_SUCH_SESSION', operation);
-    await this.#context.engine().call('closeSession', { channel: client.id, session: request.session });
     charge.release();
+    await this.#context.engine().call('closeSession', { channel: client.id, session: request.session });
     return {};
   }
 

@@ -20,6 +20,7 @@ interface Offer {
   readonly owner: ProcessName;
   readonly fds: readonly Fd[];
   readonly timer: NodeJS.Timeout;
+  readonly onRedeemed: () => void;
 }
 
 export class Tokens {
@@ -31,7 +32,7 @@ export class Tokens {
   }
 
   /** Keeps the descriptors for the owner to fetch; closes them when that isn't done in time. */
-  offer(owner: ProcessName, fds: readonly Fd[]): Buffer {
+  offer(owner: ProcessName, fds: readonly Fd[], onRedeemed: () => void = () => {}): Buffer {
     const token = randomBytes(TOKEN_BYTES);
     const key = token.toString('hex');
     const timer = setTimeout(() => {
@@ -39,7 +40,7 @@ export class Tokens {
       closeAll(fds);
     }, this.#lifeMillis);
     timer.unref();
-    this.#offers.set(key, { owner, fds, timer });
+    this.#offers.set(key, { owner, fds, timer, onRedeemed });
     return token;
   }
 
@@ -50,7 +51,10 @@ export class Tokens {
     if (offer === undefined) return undefined;
     this.#offers.delete(key);
     clearTimeout(offer.timer);
-    if (isSameProcess(offer.owner, caller)) return offer.fds;
+    if (isSameProcess(offer.owner, caller)) {
+      offer.onRedeemed();
+      return offer.fds;
+    }
     closeAll(offer.fds);
     return undefined;
   }

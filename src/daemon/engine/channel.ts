@@ -125,8 +125,6 @@ export class Channel {
   readonly sessionHandles = new Int32Array(CHANNEL_SESSIONS_MAX + 1);
   readonly sessionAlgorithms = new Uint8Array(CHANNEL_SESSIONS_MAX + 1);
   inFlight = 0;
-  /** Requests that a device holds: they still use regions when the channel has ended. */
-  inDevice = 0;
   /** The engine polls it. */
   isAwake = false;
   /** It is in the engine's list of channels with unpublished completions. */

@@ -169,9 +169,8 @@ export class Device {
     if (outcome === SEND_DONE) {
       this.completed += 1;
       channel.complete(queue, slot, this.#completion);
-    } else {
-      if (port.inFlight === 1) port.lastProgressMillis = this.#clock.nowMillis;
-      channel.inDevice += 1;
+    } else if (port.inFlight === 1) {
+      port.lastProgressMillis = this.#clock.nowMillis;
     }
     return true;
   }
@@ -208,7 +207,6 @@ export class Device {
       const slot = port.slotOf(tag);
       const estimatedNanos = port.release(tag);
       if (!this.#isFree) this.#account(queue, slot, estimatedNanos, completion);
-      queue.channel.inDevice -= 1;
       queue.channel.complete(queue, slot, completion);
       count += 1;
     }
@@ -236,7 +234,6 @@ export class Device {
       const queue = port.queueOf(tag) as Queue;
       const slot = port.slotOf(tag);
       const nanos = port.release(tag);
-      queue.channel.inDevice -= 1;
       if (tag === running) {
         this.failed += 1;
         queue.channel.fail(queue, slot, code);

@@ -98,6 +98,7 @@ export class Engine {
 
   forget(channel: Channel): void {
     channel.isAwake = false;
+    channel.tenant.waiting.delete(channel);
     const index = this.#awake.indexOf(channel);
     if (index !== -1) this.#removeAwake(index);
   }
@@ -176,7 +177,7 @@ export class Engine {
   #limit(channel: Channel, index: number): void {
     this.#removeAwake(index);
     channel.isAwake = false;
-    channel.tenant.waiting.push(channel);
+    channel.tenant.waiting.add(channel);
     this.#limited.add(channel.tenant);
   }
 
@@ -184,7 +185,9 @@ export class Engine {
     for (const tenant of this.#limited) {
       if (tenant.inFlight >= tenant.limits.inFlightMax) continue;
       this.#limited.delete(tenant);
-      for (const channel of tenant.waiting.splice(0)) this.wakeChannel(channel);
+      const waiting = [...tenant.waiting];
+      tenant.waiting.clear();
+      for (const channel of waiting) this.wakeChannel(channel);
     }
   }
 

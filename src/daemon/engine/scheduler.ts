@@ -11,7 +11,7 @@
 //      active flows, in a ring            queues of a flow that have requests, in a ring
 //   head -> A -> B -> C -> (A)             A: q3 -> q7 -> (q3)
 //
-// Pure: no clock, no I/O, no knowledge of channels. The engine and the simulation drive the same code.
+// Pure: no clock, no I/O, no knowledge of channels.
 
 import { assert } from '../../shared/assert.ts';
 
@@ -69,8 +69,8 @@ export class Scheduler<Queue extends Schedulable> {
   }
 
   /**
-   * The queue whose oldest request goes to the device next; undefined if nothing waits. Follow with `dispatched`
-   * for that queue before asking again.
+   * The queue whose oldest request goes to the device next; undefined if nothing waits. The same until `dispatched`
+   * says that it went.
    */
   next(): Queue | undefined {
     const start = this.#current;

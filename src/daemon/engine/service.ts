@@ -100,6 +100,7 @@ export class EngineService implements Handlers<typeof engineContract> {
     checkSealed(memory);
     const geometry = channelGeometry(request.slots);
     const mapping = mapShared(memory, geometry.totalBytes);
+    // From here on it has an owner: the lease.
     const tenant = this.#tenant(request.tenant, request.limits);
     const channel = new Channel(request.channel, tenant, mapping.words(), geometry, (posted) =>
       this.engine.notePosted(posted),
@@ -193,9 +194,7 @@ export class EngineService implements Handlers<typeof engineContract> {
 
   addRegion({ channel, region, bytes }: RequestOf<'addRegion'>, fds: readonly Fd[]): Record<string, never> {
     const memory = present(fds[0], 'the memory of the region');
-    const lease = this.#leases.get(channel);
-    if (lease === undefined) memory.close();
-    if (lease === undefined) throw noSuchChannel(channel);
+    const lease = this.#lease(channel);
     checkSealed(memory);
     const handle = this.#nextHandle++;
     lease.regions.set(region, { handle, memory });
@@ -291,6 +290,7 @@ export class EngineService implements Handlers<typeof engineContract> {
       this.#tenants.set(name, tenant);
     }
     tenant.limits = limits;
+    for (const device of this.engine.devices) device.flowOf(tenant).weight = limits.weight;
     return tenant;
   }
 

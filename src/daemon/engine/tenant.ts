@@ -16,7 +16,7 @@ export class Tenant {
   limits: TenantLimits;
   inFlight = 0;
   /** Channels whose submissions wait until fewer requests of the tenant are in flight. */
-  readonly waiting: Channel[] = [];
+  readonly waiting = new Set<Channel>();
 
   constructor(name: string, limits: TenantLimits) {
     this.name = name;
