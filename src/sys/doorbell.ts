@@ -49,13 +49,17 @@ export class Doorbell {
     });
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
+  /**
+   * A socket that has met an error or its end has closed its descriptor before it says so by 'close': by then the
+   * number may stand for another file.
+   */
+  get #hasDescriptor(): boolean {
+    return this.#isOpen && !this.#socket.destroyed;
   }
 
   /** Wakes the peer. Nothing happens if it is gone: its hang-up is on its way. */
   ring(): void {
-    if (!this.#isOpen) return;
+    if (!this.#hasDescriptor) return;
     try {
       writeSync(this.#number, RING);
     } catch (error) {
@@ -65,7 +69,7 @@ export class Doorbell {
 
   /** Blocks the thread until rung, until the peer is gone, or until the time is up. */
   wait(timeoutMillis: number): 'rung' | 'gone' | 'timeout' {
-    if (!this.#isOpen) return 'gone';
+    if (!this.#hasDescriptor) return 'gone';
     if (!waitReadable(this.#number, timeoutMillis)) return 'timeout';
     try {
       return readSync(this.#number, heard) > 0 ? 'rung' : 'gone';
@@ -83,7 +87,7 @@ export class Doorbell {
 
   /** Ends the connection for every holder of its descriptors; `onHangUp` follows, at the peer too. */
   hangUp(): void {
-    if (this.#isOpen) shutdownSocket(this.#number);
+    if (this.#hasDescriptor) shutdownSocket(this.#number);
   }
 
   /** Lets go without another event. The peer notices once nobody holds this end any more. */
