@@ -50,6 +50,9 @@ const queueStatus = z.strictObject({
   completed: count,
 });
 
+/** Queues in one list: the engine makes it between requests, so it has to be short. */
+export const QUEUES_LISTED_MAX = 1_000;
+
 /** What the engine does for the broker. */
 export const engineContract = {
   /** Descriptors: the channel's memory, the engine's end of the doorbell. */
@@ -84,7 +87,8 @@ export const engineContract = {
     reply: nothing,
     fds: 0,
   },
-  closeSession: { request: z.strictObject({ channel, session }), reply: nothing, fds: 0 },
+  /** Answered, like removeRegion, when no request in flight uses it any more. */
+  closeSession: { request: z.strictObject({ channel, session }), reply: nothing, fds: 0, isPatient: true },
   /** Descriptor: the region's memory. */
   addRegion: {
     request: z.strictObject({ channel, region, bytes: z.number().int().positive().max(REGION_BYTES_MAX) }),
@@ -98,7 +102,12 @@ export const engineContract = {
     reply: z.strictObject({ devices: z.array(deviceStatus), channels: count, turns: count }),
     fds: 0,
   },
-  queues: { request: nothing, reply: z.strictObject({ queues: z.array(queueStatus) }), fds: 0 },
+  /** The queues of some channels, or of all; at most QUEUES_LISTED_MAX. */
+  queues: {
+    request: z.strictObject({ channels: z.array(channel).nullable() }),
+    reply: z.strictObject({ queues: z.array(queueStatus) }),
+    fds: 0,
+  },
   /** Finishes what is in flight, then ends all channels, telling their clients that the daemon stops. */
   drain: { request: z.strictObject({ timeoutMillis: count }), reply: nothing, fds: 0 },
 } as const;

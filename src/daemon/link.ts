@@ -123,8 +123,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     }
     if (!this.#isOpen) throw this.#lost(name);
     if (fds.length > 0) {
-      const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
-      assert(isSent, 'the fds socket has room for all calls that may be under way');
+      this.#sendFds(fds);
       this.#fdCalls += 1;
     }
     const id = this.#nextId++;
@@ -144,6 +143,17 @@ export class Link<Serves extends Contract, Calls extends Contract> {
         reject,
       });
     });
+  }
+
+  #sendFds(fds: readonly Fd[]): void {
+    try {
+      const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
+      assert(isSent, 'the fds socket has room for all calls that may be under way');
+    } catch (error) {
+      // Its turn goes to the next that waits.
+      this.#waiting.shift()?.();
+      throw error;
+    }
   }
 
   close(reason: string): void {
@@ -229,8 +239,10 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     const contract = this.#serves[name];
     assert(contract !== undefined, `"${name}" is a call of the contract`);
     const request = contract.request.parse(unchecked);
-    const fds = contract.fds === 0 ? [] : this.#takeFds(name, contract.fds);
+    let fds: readonly Fd[] = [];
     try {
+      // Out of descriptor numbers: the message is consumed, and this call fails, not the link.
+      if (contract.fds > 0) fds = this.#takeFds(name, contract.fds);
       const reply = await (this.#handlers[name] as (request: unknown, fds: readonly Fd[]) => unknown)(
         request,
         fds,

@@ -28,6 +28,11 @@ const hints: Readonly<Record<string, string>> = {
   EACCES: 'check the owner and mode of the path',
 };
 
+/** Whether a system call failed because the other end of a socket is gone. */
+export function isPeerGone(error: unknown): boolean {
+  return error instanceof WarpError && /\b(EPIPE|ECONNRESET|ENOTCONN)\b/.test(error.found);
+}
+
 /** Calls a function that answers -1 on failure; throws what the kernel said. */
 export function mustCall(
   operation: string,

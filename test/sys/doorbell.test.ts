@@ -52,11 +52,11 @@ describe('a doorbell', () => {
     doorbell.ring();
     peer.close();
     const memories = [];
-    let isHungUp = false;
+    const state = { isHungUp: false };
     void heard.hungUp.then(() => {
-      isHungUp = true;
+      state.isHungUp = true;
     });
-    while (!isHungUp) {
+    while (!state.isHungUp) {
       // Takes the number as soon as it is free.
       const memory = createSealedMemory('innocent', PAGE_BYTES);
       memories.push(memory);

@@ -14,6 +14,7 @@ import {
 } from '../../shared/limits.ts';
 import { type AlgorithmName, isAlgorithmName, LEVEL_MAX, sessionKind } from '../../shared/operations.ts';
 import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
+import { closeAll } from '../../sys/fd.ts';
 import { packageVersion } from '../../shared/package-files.ts';
 import type { LimitsConfiguration } from '../config/schema.ts';
 import type { brokerContract, engineContract } from '../contracts.ts';
@@ -43,6 +44,8 @@ export class BrokerService {
   readonly clients = new Clients();
   readonly #context: BrokerContext;
   readonly #accounts = new Map<string, Account>();
+  /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
+  readonly #asked = new Map<string, Promise<unknown>>();
 
   constructor(context: BrokerContext) {
     this.#context = context;
@@ -68,14 +71,23 @@ export class BrokerService {
     client.lose(() => this.#drop(client, true));
   }
 
+  /** However many ask, the engine is asked once at a time: it answers between requests. */
+  #ask<Answer>(question: string, ask: () => Promise<Answer>): Promise<Answer> {
+    const underWay = this.#asked.get(question) as Promise<Answer> | undefined;
+    if (underWay !== undefined) return underWay;
+    const answer = ask().finally(() => this.#asked.delete(question));
+    this.#asked.set(question, answer);
+    return answer;
+  }
+
   async listDevices(): Promise<GivenResponse<'ListDevices'>> {
-    const { devices } = await this.#context.engine().call('status', {});
+    const { devices } = await this.#ask('status', async () => this.#context.engine().call('status', {}));
     const states = {
       starting: 'DEVICE_STATE_STARTING',
       ready: 'DEVICE_STATE_READY',
       failed: 'DEVICE_STATE_FAILED',
     } as const;
-    return { devices: devices.map((device) => Object.assign(device, { state: states[device.state] })) };
+    return { devices: devices.map((device) => Object.assign({}, device, { state: states[device.state] })) };
   }
 
   getStatus(connection: Connection): GivenResponse<'GetStatus'> {
@@ -95,14 +107,13 @@ export class BrokerService {
   }
 
   async listQueues({ peer }: Connection): Promise<GivenResponse<'ListQueues'>> {
-    const { queues } = await this.#context.engine().call('queues', {});
     const seesAll = peer.uid === 0 || peer.uid === process.getuid?.();
-    const visible = queues.map((queue) => ({ queue, owner: this.clients.find(queue.channel)?.owner }));
-    return {
-      queues: visible
-        .filter(({ owner }) => owner !== undefined && (seesAll || owner.uid === peer.uid))
-        .map(({ queue, owner }) => Object.assign(queue, { pid: owner?.pid ?? 0 })),
-    };
+    const { queues } = await this.#ask(`queues ${seesAll ? 'all' : peer.uid}`, async () => {
+      const own = [...this.clients].filter(({ owner }) => owner.uid === peer.uid).map(({ id }) => id);
+      return this.#context.engine().call('queues', { channels: seesAll ? null : own });
+    });
+    const pidOf = (channel: number): number => this.clients.find(channel)?.owner.pid ?? 0;
+    return { queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })) };
   }
 
   async openChannel(
@@ -145,7 +156,9 @@ export class BrokerService {
     }
     try {
       const response = await this.#attach(client);
-      for (const [region, { memory, bytes }] of client.regions) {
+      // As of now: a region that is shared meanwhile is told to the engine by who shares it.
+      const kept = [...client.regions];
+      for (const [region, { memory, bytes }] of kept) {
         await this.#context.engine().call('addRegion', { channel: client.id, region, bytes }, [memory]);
       }
       this.#audit(client, 'channel resumed', {});
@@ -167,22 +180,22 @@ export class BrokerService {
       tenant: client.account.tenant,
       limits: { weight, inFlightMax, requestBytesMax },
     };
+    const offered = [clientEnd];
     try {
+      offered.unshift(memory.dup());
       await engine.call('openChannel', request, [memory, engineEnd]);
     } catch (error) {
-      clientEnd.close();
+      // With the client's end closed, the engine sees a client that hung up.
+      closeAll(offered);
       throw error;
     } finally {
       engineEnd.close();
     }
-    return {
-      channel: client.id,
-      token: this.#context.tokens.offer(client.owner, [memory.dup(), clientEnd], () => {
-        client.isAttached = true;
-      }),
-      resumeSecret: client.resumeSecret,
-      bytes: channelGeometry(client.slots).totalBytes,
-    };
+    const token = this.#context.tokens.offer(client.owner, offered, () => {
+      client.isAttached = true;
+    });
+    const bytes = channelGeometry(client.slots).totalBytes;
+    return { channel: client.id, token, resumeSecret: client.resumeSecret, bytes };
   }
 
   async closeChannel(
@@ -218,11 +231,12 @@ export class BrokerService {
     const depth = request.depth === 0 ? client.slots : request.depth;
     const queue = client.freeQueueNumber();
     const charge = client.account.charge('queues', 1);
-    client.queues.set(queue, { charge, algorithm });
+    const lent = { charge, algorithm };
+    client.queues.set(queue, lent);
     try {
       await this.#context.engine().call('openQueue', { channel: client.id, queue, device, algorithm, depth });
     } catch (error) {
-      client.queues.delete(queue);
+      if (client.queues.get(queue) === lent) client.queues.delete(queue);
       charge.release();
       throw error;
     }
@@ -277,13 +291,14 @@ export class BrokerService {
     const { algorithm, parameters } = checkParameters(request, operation);
     const session = client.freeSessionNumber();
     const charge = client.account.charge('sessions', 1);
-    client.sessions.set(session, { charge });
+    const opened = { charge };
+    client.sessions.set(session, opened);
     try {
       await this.#context
         .engine()
         .call('openSession', { channel: client.id, session, algorithm, parameters });
     } catch (error) {
-      client.sessions.delete(session);
+      if (client.sessions.get(session) === opened) client.sessions.delete(session);
       charge.release();
       throw error;
     }
@@ -297,8 +312,11 @@ export class BrokerService {
     const operation = `close session ${request.session}`;
     const client = await this.#client(connection, request.channel, operation);
     const { charge } = takeNumber(client.sessions, request.session, 'NO_SUCH_SESSION', operation);
-    charge.release();
-    await this.#context.engine().call('closeSession', { channel: client.id, session: request.session });
+    try {
+      await this.#context.engine().call('closeSession', { channel: client.id, session: request.session });
+    } finally {
+      charge.release();
+    }
     return {};
   }
 
@@ -318,7 +336,11 @@ export class BrokerService {
       const { memory, bytes } = region;
       await this.#context.engine().call('addRegion', { channel: client.id, region: number, bytes }, [memory]);
     } catch (error) {
-      if (client.regions.delete(number)) releaseRegion(region, true);
+      // Unless it was released meanwhile, and the number perhaps given to another.
+      if (client.regions.get(number) === region) {
+        client.regions.delete(number);
+        releaseRegion(region, true);
+      }
       throw error;
     }
     return { region: number, token: this.#context.tokens.offer(client.owner, [region.memory.dup()]) };

@@ -267,7 +267,10 @@ export class Channel {
 
   /** Checks session and ranges, and puts the devices' handles in place of the client's numbers; 0 or a code. */
   #checkUses(base: number, uses: number, algorithm: number): number {
-    if ((uses & USES_SESSION) !== 0) {
+    if ((uses & USES_SESSION) === 0) {
+      // Else the client's own word would pass for a handle.
+      this.rows[base + SESSION] = 0;
+    } else {
       const session = this.rows[base + R_SESSION] as number;
       if (session >>> 0 > CHANNEL_SESSIONS_MAX || this.sessionHandles[session] === 0) return UNKNOWN_SESSION;
       if (this.sessionAlgorithms[session] !== algorithm) return UNKNOWN_SESSION;
@@ -306,19 +309,19 @@ export class Channel {
     return (this.rows[base + SOURCE_BYTES] as number) + (this.rows[base + DESTINATION_BYTES] as number);
   }
 
-  /** Whether a request in flight names a region or session by this device handle. */
-  usesHandle(handle: number): boolean {
+  /** The device handles of regions and sessions that requests in flight name. */
+  usedHandles(): ReadonlySet<number> {
     const { rows } = this;
-    return this.#isInFlight.some((isInFlight, slot) => {
+    const used = new Set<number>();
+    for (const [slot, isInFlight] of this.#isInFlight.entries()) {
+      if (isInFlight === 0) continue;
       const base = slot * WORDS;
-      return (
-        isInFlight === 1 &&
-        (rows[base + R_SESSION] === handle ||
-          rows[base + R_SOURCE_REGION] === handle ||
-          rows[base + R_DESTINATION_REGION] === handle ||
-          rows[base + R_AUXILIARY_REGION] === handle)
-      );
-    });
+      used.add(rows[base + SESSION] as number);
+      used.add(rows[base + SOURCE_REGION] as number);
+      used.add(rows[base + R_DESTINATION_REGION] as number);
+      used.add(rows[base + R_AUXILIARY_REGION] as number);
+    }
+    return used;
   }
 
   operationOf(slot: number): number {

@@ -16,7 +16,7 @@ import { Doorbell } from '../../sys/doorbell.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { checkSealed, type Mapping, mapShared } from '../../sys/memory.ts';
 import type { Configuration } from '../config/schema.ts';
-import type { engineContract } from '../contracts.ts';
+import { type engineContract, QUEUES_LISTED_MAX } from '../contracts.ts';
 import type { Handlers } from '../link.ts';
 import { Channel } from './channel.ts';
 import { Device, type DeviceEvents } from './device.ts';
@@ -49,7 +49,7 @@ interface Lease {
   readonly regions: Map<number, Region>;
   readonly sessions: Map<number, number>;
   /** Regions and sessions that are to go once no request in flight names them. */
-  readonly leaving: { readonly handle: number; readonly act: () => void }[];
+  readonly leaving: Map<number, () => void>;
 }
 
 export class EngineService implements Handlers<typeof engineContract> {
@@ -59,6 +59,8 @@ export class EngineService implements Handlers<typeof engineContract> {
   /** Also of channels that have ended, while a device still holds requests of them. */
   readonly #leasesByChannel = new WeakMap<Channel, Lease>();
   readonly #tenants = new Map<string, Tenant>();
+  /** Handles of regions and sessions are used again once every device has forgotten them. */
+  readonly #freeHandles: number[] = [];
   #nextHandle = 1;
   /** Set while a broker is connected. */
   onChannelEnded: (channel: number, reason: number) => void = () => {};
@@ -119,7 +121,7 @@ export class EngineService implements Handlers<typeof engineContract> {
       doorbell,
       regions: new Map(),
       sessions: new Map(),
-      leaving: [],
+      leaving: new Map(),
     };
     this.#leases.set(channel.id, lease);
     this.#leasesByChannel.set(channel, lease);
@@ -168,7 +170,7 @@ export class EngineService implements Handlers<typeof engineContract> {
   openSession(request: RequestOf<'openSession'>): Record<string, never> {
     const { algorithm, session, parameters } = request;
     const lease = this.#lease(request.channel);
-    const handle = this.#nextHandle++;
+    const handle = this.#takeHandle();
     lease.sessions.set(session, handle);
     const given: SessionParameters =
       parameters.kind === 'key'
@@ -182,21 +184,26 @@ export class EngineService implements Handlers<typeof engineContract> {
     return {};
   }
 
-  closeSession({ channel, session }: RequestOf<'closeSession'>): Record<string, never> {
+  closeSession({ channel, session }: RequestOf<'closeSession'>): Promise<Record<string, never>> {
     const lease = this.#leases.get(channel);
     const handle = lease?.sessions.get(session);
-    if (lease === undefined || handle === undefined) return {};
+    if (lease === undefined || handle === undefined) return Promise.resolve({});
     lease.channel.sessionHandles[session] = 0;
     lease.sessions.delete(session);
-    this.#whenUnused(lease, handle, () => this.#removeSession(handle));
-    return {};
+    return new Promise((resolve) => {
+      this.#whenUnused(lease, handle, () => {
+        this.#removeSession(handle);
+        resolve({});
+      });
+    });
   }
 
   addRegion({ channel, region, bytes }: RequestOf<'addRegion'>, fds: readonly Fd[]): Record<string, never> {
     const memory = present(fds[0], 'the memory of the region');
     const lease = this.#lease(channel);
+    assert(!lease.regions.has(region), 'the broker gives free region numbers');
     checkSealed(memory);
-    const handle = this.#nextHandle++;
+    const handle = this.#takeHandle();
     lease.regions.set(region, { handle, memory });
     for (const device of this.engine.devices) device.addRegion(handle, memory, bytes);
     lease.channel.regionHandles[region] = handle;
@@ -235,13 +242,14 @@ export class EngineService implements Handlers<typeof engineContract> {
     return { devices, channels: this.#leases.size, turns: this.engine.turns };
   }
 
-  queues(): z.infer<Requests['queues']['reply']> {
-    const lent = [...this.#leases.values()].flatMap(({ channel }) => channel.queues);
-    return {
-      queues: lent
-        .filter((queue) => queue !== undefined)
-        .map((queue) => ({
-          channel: queue.channel.id,
+  queues({ channels }: RequestOf<'queues'>): z.infer<Requests['queues']['reply']> {
+    const queues: z.infer<Requests['queues']['reply']>['queues'] = [];
+    for (const id of channels ?? this.#leases.keys()) {
+      for (const queue of this.#leases.get(id)?.channel.queues ?? []) {
+        if (queue === undefined) continue;
+        if (queues.length === QUEUES_LISTED_MAX) return { queues };
+        queues.push({
+          channel: id,
           queue: queue.number,
           tenant: queue.channel.tenant.name,
           device: queue.device.name,
@@ -249,8 +257,10 @@ export class EngineService implements Handlers<typeof engineContract> {
           depth: queue.depth,
           inFlight: queue.inFlight,
           completed: queue.completed,
-        })),
-    };
+        });
+      }
+    }
+    return { queues };
   }
 
   async drain({ timeoutMillis }: RequestOf<'drain'>): Promise<Record<string, never>> {
@@ -330,23 +340,34 @@ export class EngineService implements Handlers<typeof engineContract> {
 
   /** Acts once no request in flight names a handle, which is at once if none does. */
   #whenUnused(lease: Lease, handle: number, act: () => void): void {
-    if (lease.channel.usesHandle(handle)) lease.leaving.push({ handle, act });
+    if (lease.channel.usedHandles().has(handle)) lease.leaving.set(handle, act);
     else act();
   }
 
   #afterCompletions(channel: Channel): void {
     const lease = this.#leasesByChannel.get(channel);
-    if (lease === undefined || lease.leaving.length === 0) return;
-    for (const { handle, act } of lease.leaving.splice(0)) this.#whenUnused(lease, handle, act);
+    if (lease === undefined || lease.leaving.size === 0) return;
+    const used = channel.usedHandles();
+    for (const [handle, act] of lease.leaving) {
+      if (used.has(handle)) continue;
+      lease.leaving.delete(handle);
+      act();
+    }
+  }
+
+  #takeHandle(): number {
+    return this.#freeHandles.pop() ?? this.#nextHandle++;
   }
 
   #removeSession(handle: number): void {
     for (const device of this.engine.devices) device.removeSession(handle);
+    this.#freeHandles.push(handle);
   }
 
   #removeRegion({ handle, memory }: Region): void {
     for (const device of this.engine.devices) device.removeRegion(handle);
     memory.close();
+    this.#freeHandles.push(handle);
   }
 }
 

@@ -17,6 +17,7 @@ import { WarpError } from '../../shared/errors.ts';
 import { RestartPolicy } from '../../shared/restart-policy.ts';
 import type { SessionParameters } from '../../shared/operations.ts';
 import { createSealedMemory, mapShared, type Mapping } from '../../sys/memory.ts';
+import { isPeerGone } from '../../sys/errno.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSocketPair, sendWithFds } from '../../sys/socket.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
@@ -118,6 +119,8 @@ class WorkerPort implements Port {
   }
 
   reset(): void {
+    // It served, only too long: its end is no failure to start.
+    this.#policy.served();
     this.#life?.child.kill('SIGKILL');
   }
 
@@ -217,6 +220,7 @@ class WorkerPort implements Port {
       const isStale = message.type === 'add-region' && memory === undefined;
       if (!isStale && !this.#sendControl(life, message, memory)) {
         life.backlogTimer = setTimeout(() => this.#flush(life), CONTROL_RETRY_MILLIS);
+        life.doorbell.ring();
         return;
       }
       life.backlog.shift();
@@ -234,7 +238,9 @@ class WorkerPort implements Port {
       return isSent;
     } catch (error) {
       // The worker is gone: its exit is on its way, and the next one is told everything.
-      if (error instanceof WarpError && error.code === 'SYSTEM_CALL') return true;
+      if (isPeerGone(error)) return true;
+      // Short of memory or of descriptors in flight: that passes.
+      if (error instanceof WarpError && error.code === 'SYSTEM_CALL') return false;
       throw error;
     }
   }

@@ -141,9 +141,16 @@ class Worker {
       return;
     }
     job.operation = operation.name as Job['operation'];
-    job.source = ranges.source ? this.#range(words, base + R_SOURCE_REGION) : NOTHING;
-    job.destination = ranges.destination ? this.#range(words, base + R_DESTINATION_REGION) : NOTHING;
-    job.auxiliary = ranges.auxiliary === 'no' ? NOTHING : this.#range(words, base + R_AUXILIARY_REGION);
+    const source = ranges.source ? this.#range(words, base + R_SOURCE_REGION) : NOTHING;
+    const destination = ranges.destination ? this.#range(words, base + R_DESTINATION_REGION) : NOTHING;
+    const auxiliary = ranges.auxiliary === 'no' ? NOTHING : this.#range(words, base + R_AUXILIARY_REGION);
+    if (source === undefined || destination === undefined || auxiliary === undefined) {
+      outcome.status = DEVICE_ERROR;
+      return;
+    }
+    job.source = source;
+    job.destination = destination;
+    job.auxiliary = auxiliary;
     const known = session === 'none' ? undefined : this.#sessions.get(words[base + R_SESSION] as number);
     job.level = known?.level ?? LEVEL_DEFAULT;
     job.key = known?.key;
@@ -153,12 +160,15 @@ class Worker {
     if (resultBytes > 0) job.parameters.copy(this.#slotBytes, at, 0, resultBytes);
   }
 
-  /** The bytes of one of a request's ranges: region, offset and length are three words in a row. */
-  #range(words: Int32Array, at: number): Buffer {
+  /**
+   * The bytes of one of a request's ranges: region, offset and length are three words in a row. undefined if the
+   * region could not be mapped.
+   */
+  #range(words: Int32Array, at: number): Buffer | undefined {
     const bytes = words[at + 2] as number;
     if (bytes === 0) return NOTHING;
     const region = this.#regions.get(words[at] as number);
-    assert(region !== undefined, 'the engine shares regions before it names them');
+    if (region === undefined) return undefined;
     const offset = words[at + 1] as number;
     return region.buffer.subarray(offset, offset + bytes);
   }
@@ -185,8 +195,7 @@ class Worker {
     switch (message.type) {
       case 'add-region':
         assert(memory !== undefined, 'a region comes with its memory');
-        this.#regions.set(handle, mapShared(memory, message.bytes));
-        memory.close();
+        this.#map(handle, memory, message.bytes);
         break;
       case 'remove-region':
         this.#job.source = NOTHING;
@@ -207,6 +216,18 @@ class Worker {
     }
   }
 
+  /** A region that can't be mapped is not there: its requests fail, those of others go on. */
+  #map(handle: number, memory: Fd, bytes: number): void {
+    try {
+      this.#regions.set(handle, mapShared(memory, bytes));
+    } catch (error) {
+      if (!(error instanceof WarpError)) throw error;
+      report(error.message);
+    } finally {
+      memory.close();
+    }
+  }
+
   #ring(): void {
     try {
       writeSync(WORKER_DOORBELL_FD, RING);
@@ -216,6 +237,11 @@ class Worker {
       if (code !== 'EAGAIN' && code !== 'EPIPE' && code !== 'ECONNRESET') throw error;
     }
   }
+}
+
+/** One line on stderr, like the log of the others. */
+function report(message: string): void {
+  writeSync(2, `${JSON.stringify({ level: 50, name: process.title, msg: message })}\n`);
 }
 
 function main(): void {
@@ -231,7 +257,7 @@ function main(): void {
     worker.serve();
   } catch (error) {
     if (!(error instanceof WarpError)) throw error;
-    writeSync(2, `${JSON.stringify({ level: 50, name, msg: error.message })}\n`);
+    report(error.message);
     process.exitCode = 1;
   }
 }
