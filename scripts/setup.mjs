@@ -18,6 +18,7 @@ function run(command, args) {
 
 // Not `npm ci`: it insists on the optional packages of all platforms, which not every registry mirror has. On an
 // empty node_modules `npm install` follows the lock file as well, and without saving it changes nothing.
+process.stderr.write('setup: installing the locked packages\n');
 rmSync(`${root}/node_modules`, { recursive: true, force: true });
 run('npm', [
   'install',
@@ -28,5 +29,6 @@ run('npm', [
   '--include=dev',
   '--include=optional',
 ]);
+process.stderr.write('setup: compiling\n');
 rmSync(`${root}/dist`, { recursive: true, force: true });
 run('npm', ['run', '--silent', 'build']);

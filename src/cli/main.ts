@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { connect, type Connection, WarpError } from '../client/index.ts';
+import { packageVersion } from '../shared/package-files.ts';
 import { showDevices } from './devices.ts';
 import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
 import type { Direction } from './file-job.ts';
@@ -39,6 +40,7 @@ function integerWithin(min: number, max: number): (text: string) => number {
 
 const program = new Command('warpctl')
   .description('Looks at a WarpDrive daemon, and compresses files with its devices.')
+  .version(packageVersion)
   .option('--runtime-dir <folder>', "folder of the daemon's sockets (or $WARPDRIVE_RUNTIME_DIR)")
   .option('--json', 'print one JSON document for machines; failures as {"error": ...}')
   .option(
@@ -132,7 +134,8 @@ function endWith(error: unknown): void {
     if (error.exitCode === 0) return;
     process.exitCode = exitCode('usage');
     if (!output.isJson) return;
-    const found = error.message.replace(/^error: /, '');
+    const isHelp = error.code === 'commander.help';
+    const found = isHelp ? 'no command is given' : error.message.replace(/^error: /, '');
     const hint = '"warpctl --help" tells more';
     output.fail(new WarpError('INVALID_ARGUMENT', { operation: 'read the command line', found, hint }));
   } else if (error instanceof WarpError) {

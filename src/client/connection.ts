@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assert, present } from '../shared/assert.ts';
 import { asWarpError, type ErrorCode, WarpError } from '../shared/errors.ts';
-import { CHANNEL_SLOTS_DEFAULT } from '../shared/limits.ts';
+import { CHANNEL_SLOTS_DEFAULT, REGION_BYTES_MAX } from '../shared/limits.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
 import type { ResponseFrom } from '../shared/grpc.ts';
 import { defaultRuntimeDir, FD_SOCKET, GRPC_SOCKET } from '../shared/runtime-paths.ts';
@@ -144,8 +144,12 @@ export class Connection {
     return queue;
   }
 
-  #requestQueue(options: QueueOptions): Promise<ResponseFrom<'RequestQueue'>> {
+  async #requestQueue(options: QueueOptions): Promise<ResponseFrom<'RequestQueue'>> {
     const { algorithm, device = '', mode = 'shared', depth = 0 } = options;
+    if (mode !== 'shared' && mode !== 'direct') {
+      const details = { operation: `request a queue for "${algorithm}"`, found: `mode "${String(mode)}"` };
+      throw new WarpError('INVALID_ARGUMENT', { ...details, hint: 'use "shared" or "direct"' });
+    }
     const request = {
       channel: this.#channel,
       algorithm,
@@ -171,8 +175,13 @@ export class Connection {
 
   async #share(bytes: number): Promise<{ readonly number: number; readonly memory: Fd }> {
     const operation = `share a region of ${bytes} bytes`;
-    if (!Number.isInteger(bytes) || bytes < 1) {
-      throw new WarpError('INVALID_ARGUMENT', { operation, found: 'not a positive whole number of bytes' });
+    if (!Number.isInteger(bytes) || bytes < 1 || bytes > REGION_BYTES_MAX) {
+      const hint = `give a whole number from 1 to ${REGION_BYTES_MAX}`;
+      throw new WarpError('INVALID_ARGUMENT', {
+        operation,
+        found: `a size of ${typeof bytes} ${bytes}`,
+        hint,
+      });
     }
     const { region, token } = await this.#control.call(
       'ShareRegion',

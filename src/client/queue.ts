@@ -86,10 +86,10 @@ export class Queue {
   /** Keeps a level or a key for requests to name. Throws INVALID_ARGUMENT where the algorithm takes no such thing. */
   openSession(options: SessionOptions): Promise<Session> {
     const kind = sessionKind(this.algorithm);
-    if (!(kind in options)) {
+    if (typeof options !== 'object' || !(kind in options)) {
       throw new WarpError('INVALID_ARGUMENT', {
         operation: `open a session for "${this.algorithm}"`,
-        found: `${Object.keys(options).join(', ')} given`,
+        found: `${Object.keys(options ?? {}).join(', ') || 'nothing'} given`,
         hint: kind === 'none' ? 'its requests need no session' : `give a ${kind}`,
       });
     }
@@ -138,9 +138,17 @@ export class Queue {
 
   /**
    * Receives completions, waiting for the first one: spins shortly, then blocks the thread. Returns 0 if none came
-   * within `timeoutMillis`, or if nothing is in flight.
+   * within `timeoutMillis`. Throws INVALID_ARGUMENT for a time-out that is not 0 or more.
    */
   recvSync(into: Completion[], timeoutMillis: number): number {
+    if (!(timeoutMillis >= 0)) {
+      const found = `a time-out of ${String(timeoutMillis)}`;
+      throw new WarpError('INVALID_ARGUMENT', {
+        operation: 'wait for completions',
+        found,
+        hint: 'give milliseconds',
+      });
+    }
     const endMillis = performance.now() + timeoutMillis;
     for (;;) {
       const count = this.recv(into);

@@ -112,7 +112,8 @@ export function writeRequest(
   request: Request,
   cookie: number,
 ): Operation {
-  const operation = operations[request.operation];
+  const operation = operations[request.operation] as Operation | undefined;
+  if (operation === undefined) throw unknownOperation(request.operation);
   words[at + OPERATION] = operation.number;
   words[at + QUEUE] = queueNumber;
   words[at + SESSION] = request.session === undefined ? 0 : request.session.number;
@@ -128,9 +129,33 @@ export function writeRequest(
 }
 
 function writeRange(words: Int32Array, at: number, range: Range | undefined): void {
-  words[at] = range === undefined ? 0 : range.region.number;
-  words[at + 1] = range === undefined ? 0 : range.offset;
-  words[at + 2] = range === undefined ? 0 : range.bytes;
+  if (range === undefined) {
+    words[at] = 0;
+    words[at + 1] = 0;
+    words[at + 2] = 0;
+    return;
+  }
+  // Programs in JavaScript have no compiler to tell them.
+  const region = range.region as Region | undefined;
+  if (region === undefined) {
+    const hint = 'give { region, offset, bytes }';
+    throw new WarpError('INVALID_ARGUMENT', {
+      operation: 'send a request',
+      found: 'a range has no region',
+      hint,
+    });
+  }
+  words[at] = region.number;
+  words[at + 1] = range.offset;
+  words[at + 2] = range.bytes;
+}
+
+function unknownOperation(given: unknown): WarpError {
+  return new WarpError('INVALID_ARGUMENT', {
+    operation: `send a request "${String(given)}"`,
+    found: 'no operation has this name',
+    hint: `there are ${Object.keys(operations).join(', ')}`,
+  });
 }
 
 function writeParameters(bytes: Buffer, at: number, request: Request): void {

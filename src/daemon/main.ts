@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { asWarpError } from '../shared/errors.ts';
+import { asWarpError, WarpError } from '../shared/errors.ts';
 import { packageVersion } from '../shared/package-files.ts';
 import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
 import { createLog, logLevels, type RoleOptions } from './role.ts';
@@ -94,6 +94,19 @@ async function supervise(options: RoleOptions): Promise<void> {
   process.stdout.write(`READY ${JSON.stringify(ready)}\n`);
 }
 
+/** What the file system refuses is most often the runtime folder. */
+function explain(error: unknown): WarpError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS')
+    return asWarpError(error, 'start warpdrived');
+  return new WarpError('PERMISSION_DENIED', {
+    operation: 'start warpdrived',
+    found: message,
+    hint: 'give --runtime-dir a folder that you may write, or set WARPDRIVE_RUNTIME_DIR',
+    cause: error,
+  });
+}
+
 /** 2 for what the caller can correct, 3 where another daemon serves already, 1 for what went wrong here. */
 const exitCodes: Readonly<Record<string, number>> = {
   CONFIG_INVALID: 2,
@@ -105,7 +118,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof ChildEndedError) process.exit(error.exitCode);
-  const { code, message } = asWarpError(error, 'start warpdrived');
+  const { code, message } = explain(error);
   process.stderr.write(`warpdrived: ${message}\n`);
   process.exit(exitCodes[code] ?? 1);
 }

@@ -363,10 +363,17 @@ describe('a request that is wrong gets a code, and nothing else happens', () => 
     await expect(call({ depth: 100_000 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(connection.share(0)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(connection.share(2 ** 30 + 1)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(connection.share(2 ** 32 + 4096)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(call({ mode: 'foo' as 'shared' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(connect({ runtimeDir: '/nonexistent' })).rejects.toMatchObject({ code: 'NO_DAEMON' });
     await withQueue('gzip', async (queue) => {
       await expect(queue.openSession({ level: 10 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
       expect(() => queue.openSession({ key })).toThrow(/INVALID_ARGUMENT/);
+      expect(() => queue.openSession(undefined as never)).toThrow(/nothing given.*INVALID_ARGUMENT/);
+      expect(() => queue.recvSync([], undefined as never)).toThrow(/INVALID_ARGUMENT/);
+      expect(() => queue.send({ operation: 'md5' as 'nop' })).toThrow(/INVALID_ARGUMENT.*sha-256/);
+      const source = { offset: 0, bytes: 1 } as Range;
+      expect(() => queue.send({ operation: 'gzip-compress', source })).toThrow(/no region.*INVALID_ARGUMENT/);
     });
   });
 });
