@@ -330,14 +330,14 @@ export class Channel {
 
   /** Completes a request with what the device said. */
   complete(queue: Queue, slot: number, completion: Int32Array): void {
-    const results = operationResultWords[this.rows[slot * WORDS + OPERATION] as number] as number;
-    if (results > 0 && !this.isEnded) this.#returnResults(slot, results, completion);
+    if (this.#hasRanges[slot] !== 0 && !this.isEnded) this.#returnResults(slot, completion);
     const status = completion[STATUS] as number;
     const produced = completion[PRODUCED] as number;
     this.#finish(queue, slot, status, produced, completion[RESULT] as number, completion[NANOS] as number);
   }
 
-  #returnResults(slot: number, count: number, completion: Int32Array): void {
+  #returnResults(slot: number, completion: Int32Array): void {
+    const count = operationResultWords[this.operationOf(slot)] as number;
     const { words } = this.end;
     const at = this.end.parameterWord(slot);
     for (let word = 0; word < count; word++) words[at + word] = completion[COMPLETION_WORDS + word] as number;

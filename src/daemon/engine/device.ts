@@ -177,6 +177,8 @@ export class Device {
 
   #roomiestPort(): DevicePort | undefined {
     const ports = this.#ports;
+    const first = ports[0] as DevicePort;
+    if (ports.length === 1) return first.hasRoom ? first : undefined;
     let best: DevicePort | undefined;
     for (let index = 0; index < ports.length; index++) {
       const port = ports[index] as DevicePort;
