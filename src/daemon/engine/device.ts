@@ -25,8 +25,11 @@ import { NO_SLOT, type Queue } from './queue.ts';
 import { Flow, Scheduler } from './scheduler.ts';
 import type { Tenant } from './tenant.ts';
 
-/** Estimated work that a port may hold before another request has to wait outside, nanoseconds. */
-const PORT_WORK_NANOS_MAX = 400_000;
+/**
+ * Estimated work that a port may hold before another request has to wait outside, nanoseconds: what an engine may need
+ * to get a processor back from its own workers, on a host with few.
+ */
+const PORT_WORK_NANOS_MAX = 1_000_000;
 
 const DEVICE_TIMEOUT = errorNumber('DEVICE_TIMEOUT');
 const DEVICE_RESET = errorNumber('DEVICE_RESET');
