@@ -39,7 +39,7 @@ const INTERRUPTED = errorNumber('INTERRUPTED');
 /** Looks at the completion ring before a blocking wait goes to sleep: some tens of microseconds. */
 const SPIN_POLLS = 2_000;
 /** Requests that may wait to be shown to the engine together. */
-const PUBLISH_MAX = 32;
+const PUBLISH_MAX = 64;
 /** A wait that took longer would not have been saved by spinning, milliseconds. */
 const SHORT_WAIT_MILLIS = 0.1;
 /** Turns of the event loop without a completion before the loop is left to watch the doorbell. */

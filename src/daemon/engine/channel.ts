@@ -44,7 +44,7 @@ import type { Queue } from './queue.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Requests taken from one channel before others have their turn. */
-const TAKE_MAX = 64;
+const TAKE_MAX = 128;
 
 const BAD_REQUEST = errorNumber('BAD_REQUEST');
 const UNKNOWN_OPERATION = errorNumber('UNKNOWN_OPERATION');
