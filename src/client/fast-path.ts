@@ -59,6 +59,8 @@ export class FastPath {
   readonly #owners: (Queue | undefined)[];
   /** Whether the operation in a slot returns a tag in its parameter area. */
   readonly #hasTag: Uint8Array;
+  /** Whether the request in a slot has a promise. */
+  readonly #isPromised: Uint8Array;
   #inFlight = 0;
   /** Sent but not shown to the engine yet; below PUBLISH_MAX. */
   #unpublished = 0;
@@ -92,6 +94,7 @@ export class FastPath {
     this.#end = new ClientEnd(this.#words, geometry);
     this.#owners = Array.from({ length: geometry.slots });
     this.#hasTag = new Uint8Array(geometry.slots);
+    this.#isPromised = new Uint8Array(geometry.slots);
     this.#onEnded = onEnded;
     this.#doorbell = new Doorbell(doorbell, {
       onRing: () => this.#schedule(),
@@ -105,7 +108,7 @@ export class FastPath {
   }
 
   /** Sends one request; false if no slot is free or the channel has ended. */
-  send(queue: Queue, request: Request, cookie: number): boolean {
+  send(queue: Queue, request: Request, cookie: number, isPromised: boolean): boolean {
     if (this.#isEnded) return false;
     const slot = this.#end.takeSlot();
     if (slot === -1) return false;
@@ -125,6 +128,7 @@ export class FastPath {
       throw error;
     }
     this.#owners[slot] = queue;
+    this.#isPromised[slot] = isPromised ? 1 : 0;
     this.#inFlight += 1;
     this.#end.push(slot);
     this.#unpublished += 1;
@@ -153,8 +157,8 @@ export class FastPath {
   }
 
   /**
-   * Reaps completions until `wanted` of `queue` were put into `into`, or there are no more; those of other queues
-   * go to them. Returns how many it put.
+   * Reaps completions until `wanted` of `queue` were put into `into`, or there are no more; those of promises and of
+   * other queues go to them. Returns how many it put.
    */
   reap(queue: Queue | undefined, into: Completion[], at: number, wanted: number): number {
     this.flush();
@@ -169,16 +173,20 @@ export class FastPath {
       const slot = words[word + SLOT] as number;
       const owner = owners[slot];
       assert(owner !== undefined, 'the daemon completes what was submitted');
-      const isOwn = owner === queue;
-      this.#read(word, slot, isOwn ? (into[at + count] as Completion) : owner.nextReady());
+      const isPromised = this.#isPromised[slot] !== 0;
+      const isOwn = owner === queue && !isPromised;
+      const completion = isOwn ? (into[at + count] as Completion) : owner.nextCompletion(isPromised);
+      this.#read(word, slot, completion);
       assert(end.reap(word), 'a slot completes once');
       owners[slot] = undefined;
       reaped += 1;
       if (isOwn) count += 1;
-      else owner.pushReady();
+      else owner.accept(completion, isPromised);
     }
     this.#inFlight -= reaped;
     if (reaped > 0) end.publishReaped();
+    // A promise may have been settled, and so left room for what waits.
+    if (reaped > count) this.#schedule();
     return count;
   }
 
@@ -231,7 +239,11 @@ export class FastPath {
 
   #schedule(): void {
     this.#idleTurns = 0;
-    if (this.#isTurnScheduled || this.#listeners.size === 0) return;
+    if (this.#listeners.size > 0) this.#scheduleTurn();
+  }
+
+  #scheduleTurn(): void {
+    if (this.#isTurnScheduled) return;
     this.#isTurnScheduled = true;
     setImmediate(this.#turn);
   }
@@ -242,7 +254,7 @@ export class FastPath {
     const before = this.#inFlight;
     this.reap(undefined, [], 0, 1);
     this.#idleTurns = this.#inFlight === before ? this.#idleTurns + 1 : 0;
-    for (const queue of this.#listeners) queue.settleReady();
+    for (const queue of this.#listeners) queue.afterTurn();
     if (this.#listeners.size === 0) {
       this.#doorbell.keepAlive(false);
       return;
@@ -255,8 +267,7 @@ export class FastPath {
       this.#finish();
       return;
     }
-    this.#isTurnScheduled = true;
-    setImmediate(this.#turn);
+    this.#scheduleTurn();
   };
 
   /**
@@ -271,7 +282,8 @@ export class FastPath {
     const notTaken = this.#end.slotsAfter(Atomics.load(this.#words, W_SUBMISSION_HEAD));
     for (const [slot, owner] of this.#owners.entries()) {
       if (owner === undefined) continue;
-      const completion = owner.nextReady();
+      const isPromised = this.#isPromised[slot] !== 0;
+      const completion = owner.nextCompletion(isPromised);
       completion.status = INTERRUPTED;
       completion.code = 'INTERRUPTED';
       completion.produced = 0;
@@ -280,7 +292,7 @@ export class FastPath {
       completion.cookie = (this.#words[this.#end.slotWord(slot) + R_COOKIE_LOW] as number) >>> 0;
       completion.ran = notTaken.has(slot) ? 'no' : 'maybe';
       completion.tag = undefined;
-      owner.pushReady();
+      owner.accept(completion, isPromised);
     }
     this.#owners.fill(undefined);
     this.#inFlight = 0;
@@ -289,7 +301,7 @@ export class FastPath {
     this.#listeners.clear();
     this.#mapping.unmap();
     this.#onEnded(reason === 0 ? 'ENGINE_LOST' : errorCode(reason));
-    for (const queue of listeners) queue.settleReady();
+    for (const queue of listeners) queue.afterTurn();
   }
 
   /** Hangs up: the daemon frees everything. What is in flight completes as INTERRUPTED. */

@@ -3,7 +3,7 @@
 //     send / recv / recvSync   no allocation, no promises: the program keeps count and reaps
 //     submit                   a promise for each request
 //
-// A queue is used in one style at a time: while promises are pending, completions go to them.
+// Both may be used on one queue: completions of promises go to them, all others to `recv`.
 
 import { present } from '../shared/assert.ts';
 import { errorCode, WarpError } from '../shared/errors.ts';
@@ -101,15 +101,15 @@ export class Queue {
    * Throws INVALID_ARGUMENT for a request that can't be written down, RELEASED after `release`.
    */
   send(request: Request): boolean {
-    return this.#send(request, request.cookie ?? 0);
+    return this.#send(request, request.cookie ?? 0, false);
   }
 
-  #send(request: Request, cookie: number): boolean {
+  #send(request: Request, cookie: number, isPromised: boolean): boolean {
     this.#owner.checkOpen();
     if (this.#isReleased) throw this.#released('send a request');
     if (this.#inFlight >= this.depth) return false;
     const path = this.#owner.path();
-    if (path === undefined || !path.send(this, request, cookie)) return false;
+    if (path === undefined || !path.send(this, request, cookie, isPromised)) return false;
     this.#inFlight += 1;
     return true;
   }
@@ -179,7 +179,7 @@ export class Queue {
     const { request } = pending;
     const cookie = this.#nextCookie;
     try {
-      if (!this.#send(request, cookie)) return false;
+      if (!this.#send(request, cookie, true)) return false;
     } catch (error) {
       pending.reject(error as WarpError);
       return true;
@@ -190,18 +190,26 @@ export class Queue {
     return true;
   }
 
-  /** For FastPath only: the object that the next completion of this queue goes into. */
-  nextReady(): Completion {
+  /** For FastPath only: the object that a completion of this queue goes into; follow with `accept`. */
+  nextCompletion(isPromised: boolean): Completion {
+    if (isPromised) return emptyCompletion();
     const at = (this.#readyHead + this.#readyCount) % this.depth;
-    const completion = this.#ready[at];
-    if (completion !== undefined) return completion;
     for (let index = this.#ready.length; index <= at; index++) this.#ready.push(emptyCompletion());
     return present(this.#ready[at], 'the object just made');
   }
 
-  /** For FastPath only: the object of `nextReady` was filled in. */
-  pushReady(): void {
-    this.#readyCount += 1;
+  /** For FastPath only: the object of `nextCompletion` was filled in. */
+  accept(completion: Completion, isPromised: boolean): void {
+    if (!isPromised) {
+      this.#readyCount += 1;
+      return;
+    }
+    const { cookie } = completion;
+    const pending = present(this.#pending.get(cookie), 'the promise of a request that was submitted');
+    this.#pending.delete(cookie);
+    this.#inFlight -= 1;
+    completion.cookie = pending.request.cookie ?? 0;
+    this.#settle(pending, completion);
   }
 
   #dropReady(): void {
@@ -209,19 +217,8 @@ export class Queue {
     this.#readyCount -= 1;
   }
 
-  /** For FastPath only: hands completions to the promises that wait for them, then sends what waits for room. */
-  settleReady(): void {
-    while (this.#readyCount > 0 && this.#pending.size > 0) {
-      const completion = this.#ready[this.#readyHead] as Completion;
-      const pending = this.#pending.get(completion.cookie);
-      if (pending === undefined) return;
-      this.#pending.delete(completion.cookie);
-      this.#ready[this.#readyHead] = emptyCompletion();
-      this.#dropReady();
-      this.#inFlight -= 1;
-      completion.cookie = pending.request.cookie ?? 0;
-      this.#settle(pending, completion);
-    }
+  /** For FastPath only: promises may have been settled, so there may be room for what waits. */
+  afterTurn(): void {
     this.#pump();
     if (this.#pending.size === 0 && this.#waiting.length === 0) this.#owner.path()?.ignore(this);
   }
@@ -253,8 +250,8 @@ export class Queue {
   renew(number: number, device: string): void {
     this.#number = number;
     this.#device = device;
-    if (this.#pending.size > 0) this.#owner.path()?.listen(this);
     this.#pump();
+    if (this.#pending.size > 0 || this.#waiting.length > 0) this.#owner.path()?.listen(this);
   }
 
   /** For Connection only: the connection is over, and with it what waits. */

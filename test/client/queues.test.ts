@@ -41,4 +41,25 @@ describe('two queues of one connection', () => {
     expect((await promised).cookie).toBe(5);
     await queue.release();
   });
+
+  it('each completion goes to its promise or to recv, with both styles on one queue and equal cookies', async () => {
+    const queue = await connection.requestQueue({ algorithm: 'nop' });
+    const into: Completion[] = [];
+    const promised: Promise<Completion>[] = [];
+    let received = 0;
+    let sent = 0;
+    for (let round = 0; round < 300; round++) {
+      promised.push(queue.submit({ operation: 'nop', cookie: round }));
+      if (queue.send({ operation: 'nop', cookie: round })) sent += 1;
+      received += queue.recv(into);
+      if (round % 50 === 0) await promised.at(-1);
+    }
+    expect((await Promise.all(promised)).map(({ cookie }) => cookie)).toEqual(
+      Array.from({ length: 300 }, (_, i) => i),
+    );
+    while (received < sent) received += queue.recvSync(into, 1_000);
+    expect(received).toBe(sent);
+    expect(queue.inFlight).toBe(0);
+    await queue.release();
+  });
 });

@@ -100,7 +100,9 @@ export class Scheduler<Queue extends Schedulable> {
    */
   served(flow: Flow, costNanos: number): void {
     assert(this.#current === undefined, 'nobody waits');
-    flow.balanceNanos = Math.min(0, QUANTUM_NANOS * flow.weight - costNanos);
+    const leftNanos = QUANTUM_NANOS * flow.weight - costNanos;
+    if (leftNanos < 0) flow.balanceNanos = leftNanos;
+    else if (flow.balanceNanos !== 0) flow.balanceNanos = 0;
   }
 
   /** Takes a queue out, wherever it is: it was released, or its requests were. */
