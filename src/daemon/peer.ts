@@ -3,7 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WarpError } from '../shared/errors.ts';
-import { type Contract, connectLink, type Handlers, Link } from './link.ts';
+import { type Contract, type Handlers, Link } from './link.ts';
+import { connectLink } from './link-sockets.ts';
 
 const FIRST_PAUSE_MILLIS = 5;
 const LONGEST_PAUSE_MILLIS = 500;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
 import { readConfiguration } from '../config/config.ts';
 import { custodianContract, noContract } from '../contracts.ts';
-import { Link, LinkServer } from '../link.ts';
+import { Link } from '../link.ts';
+import { LinkServer } from '../link-sockets.ts';
 import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
 import { identifyProcess } from './processes.ts';
 

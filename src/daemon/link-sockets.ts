@@ -1,0 +1,134 @@
+// How two processes of the daemon come to have the two sockets of a link: one listens, the other connects. The two
+// sockets are paired by a random name that the connecting side sends on the fds socket first and then, as the first
+// line, on the control socket.
+
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
+import { WarpError } from '../shared/errors.ts';
+import { connectUnix, peerCredentials, receiveWithFds, sendWithFds } from '../sys/socket.ts';
+import { socketNumber } from '../sys/stream.ts';
+import type { LinkSockets } from './link.ts';
+
+const PAIR_NAME_BYTES = 16;
+
+/** The path of the second socket. */
+function fdsPath(path: string): string {
+  return `${path}.fds`;
+}
+
+/** Serves links at `path`; `accept` gets each one whose peer runs as one of the allowed users. */
+export class LinkServer {
+  readonly #servers: Server[] = [];
+  readonly #paths: readonly string[];
+  /** Accepted fds sockets that wait for their control socket. Only our own users can put one here. */
+  readonly #unpaired = new Set<Socket>();
+
+  static async listen(
+    path: string,
+    allowedUids: ReadonlySet<number>,
+    accept: (sockets: LinkSockets) => void,
+  ): Promise<LinkServer> {
+    const server = new LinkServer(path);
+    await server.#open(fdsPath(path), allowedUids, (socket) => {
+      server.#unpaired.add(socket);
+    });
+    await server.#open(path, allowedUids, (socket) => {
+      readPairName(socket, (name) => {
+        const fds = server.#findPair(name);
+        if (fds === undefined) socket.destroy();
+        else accept({ control: socket, fds: { number: socketNumber(fds), close: () => fds.destroy() } });
+      });
+    });
+    return server;
+  }
+
+  private constructor(path: string) {
+    this.#paths = [path, fdsPath(path)];
+  }
+
+  async #open(
+    path: string,
+    allowedUids: ReadonlySet<number>,
+    onConnection: (socket: Socket) => void,
+  ): Promise<void> {
+    rmSync(path, { force: true });
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      socket.on('error', () => socket.destroy());
+      if (allowedUids.has(peerCredentials(socketNumber(socket)).uid)) onConnection(socket);
+      else socket.destroy();
+    });
+    this.#servers.push(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, () => resolve());
+    });
+  }
+
+  #findPair(name: string): Socket | undefined {
+    for (const socket of this.#unpaired) {
+      const received = receiveWithFds(socketNumber(socket), 'pair name');
+      if (received === 'empty') continue;
+      this.#unpaired.delete(socket);
+      if (received !== 'end' && received.bytes.toString('hex') === name) return socket;
+      socket.destroy();
+    }
+    return undefined;
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#unpaired) socket.destroy();
+    for (const path of this.#paths) rmSync(path, { force: true });
+  }
+}
+
+/** Reads the first line of a control socket, then leaves it to its link. */
+function readPairName(socket: Socket, onName: (name: string) => void): void {
+  let text = '';
+  const onData = (chunk: Buffer): void => {
+    text += chunk.toString();
+    const end = text.indexOf('\n');
+    if (end === -1) return;
+    socket.off('data', onData);
+    socket.pause();
+    const name = parsePairName(text.slice(0, end));
+    if (name === undefined) {
+      socket.destroy();
+      return;
+    }
+    if (end + 1 < text.length) socket.unshift(text.slice(end + 1));
+    onName(name);
+    socket.resume();
+  };
+  socket.on('data', onData);
+  socket.resume();
+}
+
+function parsePairName(line: string): string | undefined {
+  try {
+    const { pair } = JSON.parse(line) as { pair?: unknown };
+    return typeof pair === 'string' ? pair : undefined;
+  } catch {
+    // Not JSON: not one of our processes.
+    return undefined;
+  }
+}
+
+/** Connects to a link server. Throws NO_DAEMON where nobody listens. */
+export async function connectLink(path: string): Promise<LinkSockets> {
+  const fds = connectUnix(fdsPath(path), 'fds socket');
+  const name = randomBytes(PAIR_NAME_BYTES);
+  sendWithFds(fds.number, name, []);
+  const control = connectSocket(path);
+  await new Promise<void>((resolve, reject) => {
+    control.once('connect', resolve);
+    control.once('error', (cause) => {
+      fds.close();
+      reject(new WarpError('NO_DAEMON', { operation: `connect to ${path}`, found: cause.message, cause }));
+    });
+  });
+  control.removeAllListeners('error');
+  control.write(`${JSON.stringify({ pair: name.toString('hex') })}\n`);
+  return { control, fds };
+}
