@@ -1,8 +1,8 @@
 // A connection to the daemon: the channel through which requests go, and the control view by which it is set up.
 //
-// When the daemon's engine or the whole daemon is lost, the connection sets itself up again: it resumes its channel
-// if the broker still knows it, opens a new one otherwise, and asks for the same queues, sessions and regions.
-// Programs keep their objects; a region keeps its address and its contents.
+// A part of the daemon that is started again goes on with the channel where the part before stood. When the channel is
+// lost all the same, the connection sets itself up again: it opens a new one and asks for the same queues, sessions and
+// regions. Programs keep their objects; a region keeps its address and its contents.
 //
 //     open --channel ends--> setting up again --+--> open
 //       |                                       +--> failed (nobody answered for `reconnectMillis`)
@@ -18,6 +18,7 @@ import type { ResponseFrom } from '../shared/grpc.ts';
 import { defaultRuntimeDir, FD_SOCKET, GRPC_SOCKET } from '../shared/runtime-paths.ts';
 import type { Fd } from '../sys/fd.ts';
 import { mapShared, roundToPages } from '../sys/memory.ts';
+import { ChannelControl, isPassing, type Known, repeat } from './channel-control.ts';
 import { Control } from './control.ts';
 import { FastPath } from './fast-path.ts';
 import { Queue } from './queue.ts';
@@ -54,7 +55,7 @@ const FIRST_PAUSE_MILLIS = 10;
 const LONGEST_PAUSE_MILLIS = 1_000;
 
 /** Reasons for a channel's end after which another one will do. Others say that this program is at fault. */
-const recoverable: ReadonlySet<ErrorCode> = new Set(['ENGINE_LOST', 'BROKER_LOST', 'DAEMON_STOPPING']);
+const recoverable: ReadonlySet<ErrorCode> = new Set(['ENGINE_LOST', 'DAEMON_STOPPING']);
 /** What a call fails with while processes of the daemon are being started again. */
 const passing: ReadonlySet<ErrorCode> = new Set([
   'NO_DAEMON',
@@ -64,15 +65,16 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'TOKEN_REFUSED',
 ]);
 
-interface ChannelGrant {
-  readonly id: number;
-  readonly resumeSecret: Buffer;
+/** A channel with the calls that concern it. */
+interface Open {
+  readonly path: FastPath;
+  readonly control: ChannelControl;
 }
 
 /** How far setting up again has come. */
 interface Progress {
   /** The fresh channel. */
-  path: FastPath | undefined;
+  open: Open | undefined;
   /** What is still to be shared and opened in it. */
   regions: Set<Region>;
   sessions: Set<Session>;
@@ -87,8 +89,8 @@ export class Connection {
   readonly #timeoutMillis: number;
   readonly #reconnectMillis: number;
   readonly #control: Control;
-  #grant: ChannelGrant | undefined = undefined;
-  #path: FastPath | undefined = undefined;
+  /** The channel at the moment; undefined while it is set up again, or when the connection is over. */
+  #open: Open | undefined = undefined;
   /** Why it is over, once it is. */
   #over: WarpError | undefined = undefined;
   /** The set-up that is under way. */
@@ -96,6 +98,8 @@ export class Connection {
   readonly #queues = new Map<Queue, { readonly options: QueueOptions }>();
   readonly #sessions = new Set<Session>();
   readonly #regions = new Set<Region>();
+  /** Numbers of regions whose memory is being fetched. */
+  readonly #arriving = new Set<number>();
 
   /** For `connect` only. */
   constructor(options: ConnectOptions) {
@@ -109,7 +113,8 @@ export class Connection {
   /** For `connect` only. */
   async open(): Promise<void> {
     try {
-      this.#path = await this.#openChannel();
+      const isWorthAnother = (error: WarpError): boolean => isPassing(error, this.#control);
+      this.#open = await repeat(this.#timeoutMillis, () => this.#openChannel(), isWorthAnother);
     } catch (error) {
       this.#control.close();
       throw error;
@@ -131,8 +136,7 @@ export class Connection {
 
   /** Asks for a queue. Throws NO_SUCH_ALGORITHM, NO_SUCH_DEVICE, QUOTA_EXCEEDED, UNSUPPORTED. */
   async requestQueue(options: QueueOptions): Promise<Queue> {
-    await this.#settled();
-    const granted = await this.#requestQueue(options);
+    const granted = await this.#onChannel((control) => requestQueue(control, options));
     const queue = new Queue(this.#queueOwner, {
       algorithm: options.algorithm,
       device: granted.device,
@@ -144,52 +148,42 @@ export class Connection {
     return queue;
   }
 
-  async #requestQueue(options: QueueOptions): Promise<ResponseFrom<'RequestQueue'>> {
-    const { algorithm, device = '', mode = 'shared', depth = 0 } = options;
-    if (mode !== 'shared' && mode !== 'direct') {
-      const details = { operation: `request a queue for "${algorithm}"`, found: `mode "${String(mode)}"` };
-      throw new WarpError('INVALID_ARGUMENT', { ...details, hint: 'use "shared" or "direct"' });
-    }
-    const request = {
-      channel: this.#channel,
-      algorithm,
-      device,
-      depth,
-      mode: mode === 'direct' ? 'QUEUE_MODE_DIRECT' : 'QUEUE_MODE_SHARED',
-    } as const;
-    return this.#control.call('RequestQueue', request, `request a queue for "${algorithm}"`);
-  }
-
   /** Shares memory with the daemon: `bytes` from 1 to 1 GiB. Throws QUOTA_EXCEEDED. */
   async share(bytes: number): Promise<Region> {
-    await this.#settled();
-    const { number, memory } = await this.#share(bytes);
+    const { number, memory } = await this.#onChannel((control) => this.#share(control, bytes));
     try {
       const region = new Region(this, bytes, number, mapShared(memory, roundToPages(bytes)));
       this.#regions.add(region);
       return region;
     } finally {
+      this.#arriving.delete(number);
       memory.close();
     }
   }
 
-  async #share(bytes: number): Promise<{ readonly number: number; readonly memory: Fd }> {
+  /** Asks for a region and fetches its memory. Its number stays in `#arriving` until the caller has taken note. */
+  async #share(
+    control: ChannelControl,
+    bytes: number,
+  ): Promise<{ readonly number: number; readonly memory: Fd }> {
     const operation = `share a region of ${bytes} bytes`;
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > REGION_BYTES_MAX) {
       const hint = `give a whole number from 1 to ${REGION_BYTES_MAX}`;
-      throw new WarpError('INVALID_ARGUMENT', {
-        operation,
-        found: `a size of ${typeof bytes} ${bytes}`,
-        hint,
-      });
+      const found = `a size of ${typeof bytes} ${bytes}`;
+      throw new WarpError('INVALID_ARGUMENT', { operation, found, hint });
     }
-    const { region, token } = await this.#control.call(
-      'ShareRegion',
-      { channel: this.#channel, bytes },
-      operation,
-    );
-    const [memory] = await this.#redeem(token, 1, `region ${region}`);
-    return { number: region, memory: present(memory, 'the memory of the region') };
+    return control.repeat(async () => {
+      const { region, token } = await control.call('ShareRegion', { bytes }, operation);
+      this.#arriving.add(region);
+      try {
+        const [memory] = await this.#redeem(token, 1, `region ${region}`);
+        return { number: region, memory: present(memory, 'the memory of the region') };
+      } catch (error) {
+        this.#arriving.delete(region);
+        await control.release('ReleaseRegion', { region }, operation);
+        throw error;
+      }
+    });
   }
 
   /** Ends the connection: the daemon frees everything, what is in flight fails as INTERRUPTED. */
@@ -201,62 +195,65 @@ export class Connection {
 
   /** For Region only. */
   async releaseRegion(region: Region): Promise<void> {
-    const isKnown = this.#regions.delete(region);
-    if (!isKnown || this.#over !== undefined) return;
-    await this.#settled();
-    const request = { channel: this.#channel, region: region.number };
-    await this.#control.call('ReleaseRegion', request, `release region ${region.number}`);
+    if (!this.#regions.delete(region) || this.#over !== undefined) return;
+    const operation = `release region ${region.number}`;
+    await this.#onChannel((control) =>
+      control.release('ReleaseRegion', { region: region.number }, operation),
+    );
   }
 
   /** For Session only. */
   async releaseSession(session: Session): Promise<void> {
-    const isKnown = this.#sessions.delete(session);
-    if (!isKnown || this.#over !== undefined) return;
-    await this.#settled();
-    const request = { channel: this.#channel, session: session.number };
-    await this.#control.call('CloseSession', request, `close session ${session.number}`);
+    if (!this.#sessions.delete(session) || this.#over !== undefined) return;
+    const operation = `close session ${session.number}`;
+    await this.#onChannel((control) =>
+      control.release('CloseSession', { session: session.number }, operation),
+    );
   }
 
   readonly #queueOwner = {
-    path: (): FastPath | undefined => this.#path,
+    path: (): FastPath | undefined => this.#open?.path,
     checkOpen: (): void => {
       if (this.#over !== undefined) throw this.#over;
     },
     releaseQueue: async (queue: Queue): Promise<void> => {
-      const isKnown = this.#queues.delete(queue);
-      if (!isKnown || this.#over !== undefined) return;
-      await this.#settled();
-      const request = { channel: this.#channel, queue: queue.number };
-      await this.#control.call('ReleaseQueue', request, `release queue ${queue.number}`);
+      if (!this.#queues.delete(queue) || this.#over !== undefined) return;
+      const operation = `release queue ${queue.number}`;
+      await this.#onChannel((control) => control.release('ReleaseQueue', { queue: queue.number }, operation));
     },
     openSession: async (queue: Queue, options: SessionOptions): Promise<Session> => {
-      await this.#settled();
-      const session = new Session(
-        this,
-        queue.algorithm,
-        options,
-        await this.#openSession(queue.algorithm, options),
-      );
+      const { algorithm } = queue;
+      const number = await this.#onChannel((control) => openSession(control, algorithm, options));
+      const session = new Session(this, algorithm, options, number);
       this.#sessions.add(session);
       return session;
     },
   };
 
-  async #openSession(algorithm: AlgorithmName, options: SessionOptions): Promise<number> {
-    const parameters = 'level' in options ? { level: options.level } : { key: Buffer.from(options.key) };
-    const request = { channel: this.#channel, algorithm, ...parameters };
-    return (await this.#control.call('OpenSession', request, `open a session for "${algorithm}"`)).session;
+  /** Calls on the channel; on another one when that was lost meanwhile. Throws why the connection is over. */
+  async #onChannel<Result>(call: (control: ChannelControl) => Promise<Result>): Promise<Result> {
+    for (;;) {
+      await this.#recovery;
+      if (this.#over !== undefined) throw this.#over;
+      const { control, path } = present(this.#open, 'the channel');
+      try {
+        return await call(control);
+      } catch (error) {
+        const isLost = error instanceof WarpError && error.code === 'NO_SUCH_CHANNEL';
+        if (!isLost) throw error;
+        // The doorbell says so too, perhaps a moment later.
+        path.checkEnded();
+        if (this.#open?.control === control) throw error;
+      }
+    }
   }
 
-  get #channel(): number {
-    if (this.#over !== undefined) throw this.#over;
-    return present(this.#grant, 'the channel').id;
-  }
-
-  /** Waits for a set-up that is under way; throws why the connection is over. */
-  async #settled(): Promise<void> {
-    await this.#recovery;
-    if (this.#over !== undefined) throw this.#over;
+  #known(): Known {
+    return {
+      queues: new Set([...this.#queues.keys()].map(({ number }) => number)),
+      sessions: new Set([...this.#sessions].map(({ number }) => number)),
+      regions: new Set([...this.#arriving, ...[...this.#regions].map(({ number }) => number)]),
+    };
   }
 
   #redeem(token: Uint8Array, fds: number, label: string): Promise<readonly Fd[]> {
@@ -264,23 +261,20 @@ export class Connection {
     return redeemToken(join(this.runtimeDir, FD_SOCKET), token, expected);
   }
 
-  async #openChannel(): Promise<FastPath> {
-    return this.#attach(await this.#control.call('OpenChannel', { slots: this.#slots }, 'connect'));
-  }
-
-  /** Fetches what a grant stands for. The channel is not the connection's until it is put into `#path`. */
-  async #attach({ channel, resumeSecret, token, bytes }: ResponseFrom<'OpenChannel'>): Promise<FastPath> {
-    const [memory, doorbell] = await this.#redeem(token, 2, `channel ${channel}`);
+  /** Opens a channel and fetches its memory and doorbell. It is not the connection's until it is put into `#open`. */
+  async #openChannel(): Promise<Open> {
+    const grant = await this.#control.call('OpenChannel', { slots: this.#slots }, 'connect');
+    const [memory, doorbell] = await this.#redeem(grant.token, 2, `channel ${grant.channel}`);
     assert(memory !== undefined && doorbell !== undefined, 'a channel has memory and a doorbell');
-    const path: FastPath = new FastPath(memory, doorbell, bytes, (reason) => {
-      if (this.#path === path) this.#lose(reason);
+    const path: FastPath = new FastPath(memory, doorbell, grant.bytes, (reason) => {
+      if (this.#open?.path === path) this.#lose(reason);
     });
-    this.#grant = { id: channel, resumeSecret };
-    return path;
+    const known = (): Known | undefined => (this.#open?.path === path ? this.#known() : undefined);
+    return { path, control: new ChannelControl(this.#control, grant, known) };
   }
 
   #lose(reason: ErrorCode): void {
-    this.#path = undefined;
+    this.#open = undefined;
     if (this.#over !== undefined) return;
     if (recoverable.has(reason)) {
       this.#recovery ??= this.#recover().finally(() => {
@@ -295,7 +289,7 @@ export class Connection {
   async #recover(): Promise<void> {
     const endMillis = performance.now() + this.#reconnectMillis;
     const progress: Progress = {
-      path: undefined,
+      open: undefined,
       regions: new Set(),
       sessions: new Set(),
       grants: new Map(),
@@ -304,16 +298,17 @@ export class Connection {
     while (this.#over === undefined) {
       try {
         await this.#setUpAgain(progress);
-        if (this.#path !== undefined) return;
+        if (this.#open !== undefined) return;
       } catch (error) {
         const failure = asWarpError(error, 'set the connection up again');
+        if (failure.code === 'NO_SUCH_CHANNEL') progress.open?.path.close();
         if (!passing.has(failure.code) || performance.now() > endMillis) this.#end(failure);
       }
       // Many clients lose the same daemon at once: they come back at different moments.
       if (this.#over === undefined) await sleep(pauseMillis * (0.5 + Math.random()));
       pauseMillis = Math.min(pauseMillis * 2, LONGEST_PAUSE_MILLIS);
     }
-    progress.path?.close();
+    progress.open?.path.close();
   }
 
   /**
@@ -321,48 +316,34 @@ export class Connection {
    * has its number.
    */
   async #setUpAgain(progress: Progress): Promise<void> {
-    if (progress.path === undefined || progress.path.isEnded) {
-      progress.path = await this.#resume();
-      if (progress.path === undefined) {
-        progress.path = await this.#openChannel();
-        progress.regions = new Set(this.#regions);
-      }
+    if (progress.open === undefined || progress.open.path.isEnded) {
+      progress.open = await this.#openChannel();
+      progress.regions = new Set(this.#regions);
       progress.sessions = new Set(this.#sessions);
       progress.grants.clear();
     }
+    const { path, control } = progress.open;
     for (const region of progress.regions) {
-      if (this.#regions.has(region)) await this.#shareAgain(region);
+      if (this.#regions.has(region)) await this.#shareAgain(control, region);
       progress.regions.delete(region);
     }
     for (const session of progress.sessions) {
-      session.renumber(await this.#openSession(session.algorithm, session.options));
+      session.renumber(await openSession(control, session.algorithm, session.options));
       progress.sessions.delete(session);
     }
     for (const [queue, { options }] of this.#queues) {
       if (progress.grants.has(queue)) continue;
-      progress.grants.set(queue, await this.#requestQueue({ ...options, depth: queue.depth }));
+      progress.grants.set(queue, await requestQueue(control, { ...options, depth: queue.depth }));
     }
-    if (progress.path.isEnded || this.#over !== undefined) return;
-    this.#path = progress.path;
+    if (path.isEnded || this.#over !== undefined) return;
+    this.#open = progress.open;
     for (const [queue, granted] of progress.grants) queue.renew(granted.queue, granted.device);
   }
 
-  /** undefined if the broker doesn't know the channel any more. */
-  async #resume(): Promise<FastPath | undefined> {
-    const { resumeSecret } = present(this.#grant, 'the channel that was lost');
-    try {
-      return await this.#attach(
-        await this.#control.call('ResumeChannel', { resumeSecret }, 'resume the channel'),
-      );
-    } catch (error) {
-      if (error instanceof WarpError && error.code === 'NO_SUCH_CHANNEL') return undefined;
-      throw error;
-    }
-  }
-
   /** A new region in the place of one that the daemon has lost: same address, same contents, another number. */
-  async #shareAgain(region: Region): Promise<void> {
-    const { number, memory } = await this.#share(region.bytes);
+  async #shareAgain(control: ChannelControl, region: Region): Promise<void> {
+    const { number, memory } = await this.#share(control, region.bytes);
+    this.#arriving.delete(number);
     try {
       const fresh = mapShared(memory, roundToPages(region.bytes));
       region.mapping.buffer.copy(fresh.buffer);
@@ -376,9 +357,9 @@ export class Connection {
 
   #end(why: WarpError): void {
     this.#over = why;
-    const path = this.#path;
-    this.#path = undefined;
-    path?.close();
+    const open = this.#open;
+    this.#open = undefined;
+    open?.path.close();
     for (const queue of this.#queues.keys()) queue.fail(why);
     for (const region of this.#regions) region.discard();
     this.#queues.clear();
@@ -386,6 +367,27 @@ export class Connection {
     this.#sessions.clear();
     this.#control.close();
   }
+}
+
+function requestQueue(control: ChannelControl, options: QueueOptions): Promise<ResponseFrom<'RequestQueue'>> {
+  const { algorithm, device = '', mode = 'shared', depth = 0 } = options;
+  const operation = `request a queue for "${algorithm}"`;
+  if (mode !== 'shared' && mode !== 'direct') {
+    const found = `mode "${String(mode)}"`;
+    throw new WarpError('INVALID_ARGUMENT', { operation, found, hint: 'use "shared" or "direct"' });
+  }
+  const queueMode = mode === 'direct' ? 'QUEUE_MODE_DIRECT' : 'QUEUE_MODE_SHARED';
+  return control.call('RequestQueue', { algorithm, device, depth, mode: queueMode }, operation);
+}
+
+async function openSession(
+  control: ChannelControl,
+  algorithm: AlgorithmName,
+  options: SessionOptions,
+): Promise<number> {
+  const parameters = 'level' in options ? { level: options.level } : { key: Buffer.from(options.key) };
+  const operation = `open a session for "${algorithm}"`;
+  return (await control.call('OpenSession', { algorithm, ...parameters }, operation)).session;
 }
 
 /** Connects to the daemon. Throws NO_DAEMON if none answers, QUOTA_EXCEEDED if the user has too many channels. */

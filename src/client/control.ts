@@ -12,13 +12,13 @@ import {
 
 export class Control {
   readonly #client: Client;
-  readonly #path: string;
-  readonly #timeoutMillis: number;
+  readonly path: string;
+  readonly timeoutMillis: number;
 
   /** `path`: the daemon's gRPC socket. `timeoutMillis`: how long each call may take. */
   constructor(path: string, timeoutMillis: number) {
-    this.#path = path;
-    this.#timeoutMillis = timeoutMillis;
+    this.path = path;
+    this.timeoutMillis = timeoutMillis;
     this.#client = new Client(`unix:${path}`, credentials.createInsecure(), {
       // Each connection is its caller's own: the daemon counts and ends them one by one.
       'grpc.use_local_subchannel_pool': 1,
@@ -36,7 +36,7 @@ export class Control {
     operation: string,
   ): Promise<ResponseFrom<Name>> {
     const { path, requestSerialize, responseDeserialize } = brokerService[name];
-    const deadline = Date.now() + this.#timeoutMillis;
+    const deadline = Date.now() + this.timeoutMillis;
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(
         path,
@@ -58,7 +58,7 @@ export class Control {
     if (explained.code !== 'NO_DAEMON') return explained;
     return new WarpError('NO_DAEMON', {
       operation,
-      found: `nobody answers at ${this.#path}`,
+      found: `nobody answers at ${this.path}`,
       hint: 'start the daemon with "warpdrived", or name its folder with --runtime-dir or WARPDRIVE_RUNTIME_DIR',
       cause: error,
     });

@@ -12,6 +12,7 @@ import {
   C_SLOT,
   C_STATUS,
   R_COOKIE_LOW,
+  RAN_NO,
   readGeometry,
   W_SUBMISSION_HEAD,
 } from '../shared/channel/layout.ts';
@@ -200,6 +201,7 @@ export class FastPath {
     completion.deviceNanos = (words[word + DEVICE_NANOS] as number) >>> 0;
     completion.cookie = (words[word + COOKIE_LOW] as number) >>> 0;
     completion.ran = status === CANCELLED ? 'no' : 'yes';
+    if (status === INTERRUPTED) completion.ran = completion.result === RAN_NO ? 'no' : 'maybe';
     completion.tag = undefined;
     if (this.#hasTag[slot] === 0) return;
     const tagAt = this.#end.parameterWord(slot) * 4 + PARAMETER_TAG_OFFSET;
@@ -302,6 +304,11 @@ export class FastPath {
     this.#mapping.unmap();
     this.#onEnded(reason === 0 ? 'ENGINE_LOST' : errorCode(reason));
     for (const queue of listeners) queue.afterTurn();
+  }
+
+  /** Looks whether the channel has ended, without waiting for the doorbell to say so. */
+  checkEnded(): void {
+    if (!this.#isEnded && this.#end.closedReason !== 0) this.#finish();
   }
 
   /** Hangs up: the daemon frees everything. What is in flight completes as INTERRUPTED. */

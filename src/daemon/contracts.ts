@@ -18,12 +18,34 @@ const session = z.number().int().min(1).max(CHANNEL_SESSIONS_MAX);
 const region = z.number().int().min(1).max(CHANNEL_REGIONS_MAX);
 const algorithm = z.enum(algorithmNames);
 const count = z.number().int().nonnegative();
+const handle = z.number().int().positive();
 
 const tenantLimits = z.strictObject({
   weight: z.number().positive(),
   inFlightMax: z.number().int().positive(),
   requestBytesMax: z.number().int().positive(),
 });
+
+/** A process, named for good: the number alone could come to mean another one. */
+const processName = z.strictObject({
+  uid: count,
+  pid: z.number().int().positive(),
+  /** When it started, clock ticks since boot. */
+  startTicks: z.string(),
+});
+export type ProcessName = z.infer<typeof processName>;
+
+/** Whose a channel is: what the broker needs to know of it, kept in the engine's ledger. */
+export const channelSetup = z.strictObject({
+  channel,
+  slots: count,
+  tenant: z.string().max(128),
+  limits: tenantLimits,
+  owner: processName,
+  /** In hexadecimal. */
+  resumeSecret: z.string(),
+});
+export type ChannelSetup = z.infer<typeof channelSetup>;
 
 const deviceStatus = z.strictObject({
   name: z.string(),
@@ -50,6 +72,17 @@ const queueStatus = z.strictObject({
   completed: count,
 });
 
+const channelInventory = z.strictObject({
+  setup: channelSetup,
+  queues: z.array(z.strictObject({ queue, device: z.string(), algorithm })),
+  sessions: z.array(session),
+  regions: z.array(z.strictObject({ region, bytes: z.number().int().positive() })),
+});
+export type ChannelInventory = z.infer<typeof channelInventory>;
+
+/** Channels in one part of the inventory: the engine makes it between requests. */
+export const CHANNELS_LISTED_MAX = 100;
+
 /** Queues in one list: the engine makes it between requests, so it has to be short. */
 export const QUEUES_LISTED_MAX = 1_000;
 
@@ -57,7 +90,7 @@ export const QUEUES_LISTED_MAX = 1_000;
 export const engineContract = {
   /** Descriptors: the channel's memory, the engine's end of the doorbell. */
   openChannel: {
-    request: z.strictObject({ channel, slots: count, tenant: z.string(), limits: tenantLimits }),
+    request: channelSetup,
     reply: nothing,
     fds: 2,
   },
@@ -108,6 +141,12 @@ export const engineContract = {
     reply: z.strictObject({ queues: z.array(queueStatus) }),
     fds: 0,
   },
+  /** What there is, for a broker that has lost its memory: at most CHANNELS_LISTED_MAX channels, those after one. */
+  inventory: {
+    request: z.strictObject({ after: count }),
+    reply: z.strictObject({ channels: z.array(channelInventory), isLast: z.boolean() }),
+    fds: 0,
+  },
   /** Finishes what is in flight, then ends all channels, telling their clients that the daemon stops. */
   drain: { request: z.strictObject({ timeoutMillis: count }), reply: nothing, fds: 0 },
 } as const;
@@ -134,6 +173,16 @@ export const custodianContract = {
     reply: z.strictObject({ process: processIdentity.nullable() }),
     fds: 0,
   },
+  /** Keeps a duplicate of each descriptor, under the engine's handle for it. */
+  store: { request: z.strictObject({ handles: z.array(handle) }), reply: nothing, fds: 'handles' },
+  forget: { request: z.strictObject({ handles: z.array(handle) }), reply: nothing, fds: 0 },
+  /** Gives all that is stored to the caller, by `takeBack`; answered when that is done. */
+  giveBack: { request: nothing, reply: nothing, fds: 0 },
+} as const;
+
+/** What the engine does for the custodian. */
+export const vaultContract = {
+  takeBack: { request: z.strictObject({ handles: z.array(handle) }), reply: nothing, fds: 'handles' },
 } as const;
 
 /** The side of a link that only calls. */

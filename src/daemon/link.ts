@@ -12,15 +12,15 @@ import type { Socket } from 'node:net';
 import type { z } from 'zod';
 import { assert } from '../shared/assert.ts';
 import { asWarpError, isErrorCode, WarpError } from '../shared/errors.ts';
-import { closeAll, type Fd } from '../sys/fd.ts';
+import { closeAll, type Descriptor, type Fd } from '../sys/fd.ts';
 import { peerCredentials, receiveWithFds, sendWithFds } from '../sys/socket.ts';
 import { socketNumber } from '../sys/stream.ts';
 
 interface CallContract {
   readonly request: z.ZodType;
   readonly reply: z.ZodType;
-  /** Descriptors that come with the request. */
-  readonly fds: number;
+  /** Descriptors that come with the request: so many, or one for each of its `handles`. */
+  readonly fds: number | 'handles';
   /** The answer may take as long as a request takes on a device. */
   readonly isPatient?: boolean;
 }
@@ -113,10 +113,10 @@ export class Link<Serves extends Contract, Calls extends Contract> {
   async call<Name extends keyof Calls & string>(
     name: Name,
     request: z.infer<Calls[Name]['request']>,
-    fds: readonly Fd[] = [],
+    fds: readonly Descriptor[] = [],
   ): Promise<z.infer<Calls[Name]['reply']>> {
-    const contract = this.#calls[name] as CallContract;
-    assert(fds.length === contract.fds, `${name} carries ${contract.fds} descriptors`);
+    const count = descriptorCount(this.#calls[name] as CallContract, request);
+    assert(fds.length === count, `${name} carries ${count} descriptors`);
     while (fds.length > 0 && this.#fdCalls >= FD_CALLS_MAX) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
@@ -146,7 +146,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     });
   }
 
-  #sendFds(fds: readonly Fd[]): void {
+  #sendFds(fds: readonly Descriptor[]): void {
     try {
       const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
       assert(isSent, 'the fds socket has room for all calls that may be under way');
@@ -243,7 +243,8 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     let fds: readonly Fd[] = [];
     try {
       // Out of descriptor numbers: the message is consumed, and this call fails, not the link.
-      if (contract.fds > 0) fds = this.#takeFds(name, contract.fds);
+      const count = descriptorCount(contract, request);
+      if (count > 0) fds = this.#takeFds(name, count);
       const reply = await (this.#handlers[name] as (request: unknown, fds: readonly Fd[]) => unknown)(
         request,
         fds,
@@ -264,4 +265,8 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     assert(received.fds.length === count, `"${name}" came with its ${count} descriptors`);
     return received.fds;
   }
+}
+
+function descriptorCount({ fds }: CallContract, request: unknown): number {
+  return fds === 'handles' ? (request as { handles: readonly number[] }).handles.length : fds;
 }

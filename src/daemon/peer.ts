@@ -10,8 +10,11 @@ const FIRST_PAUSE_MILLIS = 5;
 const LONGEST_PAUSE_MILLIS = 500;
 
 export interface PeerEvents<Serves extends Contract, Calls extends Contract> {
-  /** A link is up; the peer may be another process than before and know nothing. */
-  onUp(link: Link<Serves, Calls>): void;
+  /**
+   * A link is up; the peer may be another process than before and know nothing. Others get the link when what this
+   * returns has resolved.
+   */
+  onUp(link: Link<Serves, Calls>): void | Promise<void>;
   onDown(reason: string): void;
 }
 
@@ -22,6 +25,8 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
   readonly #handlers: Handlers<Serves>;
   readonly #events: PeerEvents<Serves, Calls>;
   #link: Link<Serves, Calls> | undefined = undefined;
+  /** Who waits for a link. */
+  readonly #waiting = new Set<() => void>();
   #isClosed = false;
 
   constructor(
@@ -58,8 +63,19 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
 
   /** The link, waiting for one that is being set up again. Rejects with what `link` throws after `limitMillis`. */
   async whenUp(limitMillis: number): Promise<Link<Serves, Calls>> {
-    const endMillis = performance.now() + limitMillis;
-    while (this.#link === undefined && performance.now() < endMillis) await sleep(FIRST_PAUSE_MILLIS);
+    if (this.#link === undefined) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => {
+          this.#waiting.delete(done);
+          resolve();
+        }, limitMillis);
+        const done = (): void => {
+          clearTimeout(timer);
+          resolve();
+        };
+        this.#waiting.add(done);
+      });
+    }
     return this.link;
   }
 
@@ -68,8 +84,7 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
     for (let pause = FIRST_PAUSE_MILLIS; !this.#isClosed; pause = Math.min(pause * 2, LONGEST_PAUSE_MILLIS)) {
       try {
         const sockets = await connectLink(this.#path);
-        this.#adopt(new Link(this.#name, sockets, this.#contracts, this.#handlers));
-        return;
+        if (await this.#adopt(new Link(this.#name, sockets, this.#contracts, this.#handlers))) return;
       } catch (error) {
         if (!(error instanceof WarpError) || error.code !== 'NO_DAEMON') throw error;
       }
@@ -77,15 +92,25 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
     }
   }
 
-  #adopt(link: Link<Serves, Calls>): void {
-    this.#link = link;
+  /** False if the link was lost before it was of use. */
+  async #adopt(link: Link<Serves, Calls>): Promise<boolean> {
     link.onClose = (reason) => {
-      this.#link = undefined;
       if (this.#isClosed) return;
       this.#events.onDown(reason);
+      if (this.#link !== link) return;
+      this.#link = undefined;
       void this.connect();
     };
-    this.#events.onUp(link);
+    try {
+      await this.#events.onUp(link);
+    } catch (error) {
+      link.close((error as Error).message);
+    }
+    if (!link.isOpen || this.#isClosed) return false;
+    this.#link = link;
+    for (const done of this.#waiting) done();
+    this.#waiting.clear();
+    return true;
   }
 
   close(): void {

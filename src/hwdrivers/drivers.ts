@@ -1,6 +1,7 @@
 // The table of drivers: what each offers, and how its ports are opened. A new driver is one line here.
 
 import type { AlgorithmName } from '../shared/operations.ts';
+import type { Descriptor } from '../sys/fd.ts';
 import { nullDriver, openNullPort } from './null/driver.ts';
 import type { Port, PortEvents } from './port.ts';
 import { softDriver } from './soft/driver.ts';
@@ -28,7 +29,8 @@ export interface DriverEntry {
   readonly isFree: boolean;
   /** Its ports compute on this host's processors. */
   readonly usesCores: boolean;
-  open(index: number, events: PortEvents): Port;
+  /** `lifeline`: a descriptor that processes of the port hold for as long as they live. */
+  open(index: number, events: PortEvents, lifeline: Descriptor): Port;
 }
 
 /** Looks a device up. `requestBytesMax`: the largest input or output of a request, bytes. */
@@ -50,6 +52,6 @@ export function driverEntry(name: string, device: DeviceOptions, requestBytesMax
     requestMillisMax: device.request_millis_max,
     isFree: false,
     usesCores: true,
-    open: (index, events) => openSoftPort(`${name}.${index}`, options, events),
+    open: (index, events, lifeline) => openSoftPort(`${name}.${index}`, options, events, lifeline),
   };
 }

@@ -219,12 +219,13 @@ const rows = {
     'the engine that served the channel is gone',
     'connect again; the SDK does so by itself',
   ],
-  BROKER_LOST: [
-    70,
+
+  POISONED: [
+    71,
     CLOSE,
-    'UNAVAILABLE',
-    'the broker that knew the channel is gone',
-    'connect again; the SDK does so by itself',
+    'ABORTED',
+    'a request of the channel was running when the engine died, and again when it died once more',
+    'do not send that request again; the log of the daemon names the channel and its tenant',
   ],
 
   INVALID_ARGUMENT: [
@@ -359,6 +360,20 @@ const rows = {
     'FAILED_PRECONDITION',
     'the two sides speak different versions of the protocol',
     'update the older of daemon and client',
+  ],
+  NOT_RESUMED: [
+    148,
+    CALL,
+    'FAILED_PRECONDITION',
+    'the channel was opened on another connection',
+    'call ResumeChannel with its resume secret first; the SDK does so by itself',
+  ],
+  DEVICE_UNAVAILABLE: [
+    149,
+    CALL,
+    'UNAVAILABLE',
+    'the device has failed; it is tried again from time to time',
+    'see the log of the daemon; "warpctl devices" tells when it is back',
   ],
   INTERNAL: [
     147,

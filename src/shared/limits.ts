@@ -17,9 +17,6 @@ export const REGION_BYTES_MAX = 2 ** 30;
 export const TOKEN_MILLIS_MAX = 5_000;
 export const TOKEN_BYTES = 32;
 
-/** What a client may keep when its engine died, until it sets up again or is given up. */
-export const RESUME_MILLIS_MAX = 10_000;
-
 /** Malformed requests in a row that end a channel: enough for a confused client to see its error codes. */
 export const MALFORMED_ENTRIES_MAX = 1_024;
 

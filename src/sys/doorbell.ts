@@ -49,6 +49,11 @@ export class Doorbell {
     });
   }
 
+  /** The descriptor, on loan; -1 once it is closed. */
+  get number(): number {
+    return this.#hasDescriptor ? this.#number : -1;
+  }
+
   /**
    * A socket that has met an error or its end has closed its descriptor before it says so by 'close': by then the
    * number may stand for another file.

@@ -7,6 +7,11 @@ import { mustCall } from './errno.ts';
 
 const F_DUPFD_CLOEXEC = 1030; // fcntl(2), <linux/fcntl.h>
 
+/** A descriptor on loan: whoever has it uses the number and leaves the closing to its owner. */
+export interface Descriptor {
+  readonly number: number;
+}
+
 const openByLabel = new Map<string, number>();
 
 export class Fd {

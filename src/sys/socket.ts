@@ -3,7 +3,7 @@
 
 import { WarpError } from '../shared/errors.ts';
 import { EAGAIN, EINTR, mustCall, retryInterrupted, systemCallError } from './errno.ts';
-import { closeAll, Fd } from './fd.ts';
+import { closeAll, type Descriptor, Fd } from './fd.ts';
 import { addressOf, callLibc, pollInPool, structMemory } from './libc.ts';
 import {
   cmsghdrLayout,
@@ -32,8 +32,8 @@ const MSG_CMSG_CLOEXEC = 0x40000000;
 const POLLIN = 1;
 const SHUT_RDWR = 2;
 
-/** Descriptors in one message: more than any of our messages has; the kernel allows 253. */
-const FDS_PER_MESSAGE_MAX = 8;
+/** Descriptors in one message. The kernel allows 253. */
+export const FDS_PER_MESSAGE_MAX = 128;
 /** Bytes of one message with descriptors. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
 
@@ -88,7 +88,7 @@ export function connectUnix(path: string, label: string): Fd {
  * Sends bytes and descriptors as one message; the receiver gets its own copies of the descriptors.
  * False if the socket is full; throws if the peer is gone.
  */
-export function sendWithFds(socket: number, bytes: Uint8Array, fds: readonly Fd[]): boolean {
+export function sendWithFds(socket: number, bytes: Uint8Array, fds: readonly Descriptor[]): boolean {
   const operation = `send ${fds.length} descriptors`;
   if (bytes.length === 0 || bytes.length > MESSAGE_BYTES_MAX || fds.length > FDS_PER_MESSAGE_MAX) {
     throw new WarpError('INVALID_ARGUMENT', {
@@ -108,7 +108,7 @@ export function sendWithFds(socket: number, bytes: Uint8Array, fds: readonly Fd[
   throw new WarpError('INTERNAL', { operation, found: `the kernel took ${value} of ${bytes.length} bytes` });
 }
 
-function writeControl(fds: readonly Fd[]): void {
+function writeControl(fds: readonly Descriptor[]): void {
   const controlBytes = fds.length === 0 ? 0 : cmsghdrLayout.bytes + fds.length * 4;
   msghdr.writeBigUInt64LE(BigInt(controlBytes), msghdrLayout.fields.msg_controllen.offset);
   control.writeBigUInt64LE(BigInt(controlBytes), cmsghdrLayout.fields.cmsg_len.offset);

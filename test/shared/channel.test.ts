@@ -28,7 +28,8 @@ function createPair(slots: number, start = 0) {
   for (const index of [W_SUBMISSION_TAIL, W_SUBMISSION_HEAD, W_COMPLETION_TAIL, W_COMPLETION_HEAD]) {
     words[index] = start | 0;
   }
-  return { words, client: new ClientEnd(words, geometry), service: new ServiceEnd(words, geometry) };
+  const indices = { submissionHead: start, completionTail: start };
+  return { words, client: new ClientEnd(words, geometry), service: new ServiceEnd(words, geometry, indices) };
 }
 
 /** What a test drives a channel with. */

@@ -59,6 +59,24 @@ export class Account {
     return new Charge(this, resource, amount);
   }
 
+  /** Takes all of several amounts, or throws QUOTA_EXCEEDED and takes none. */
+  chargeAll(amounts: readonly (readonly [Resource, number])[]): Charge[] {
+    const charges: Charge[] = [];
+    try {
+      for (const [resource, amount] of amounts) charges.push(this.charge(resource, amount));
+    } catch (error) {
+      for (const charge of charges) charge.release();
+      throw error;
+    }
+    return charges;
+  }
+
+  /** Notes what is in use already, whatever the limit says. */
+  adopt(resource: Resource, amount: number): Charge {
+    this.#used[resource] += amount;
+    return new Charge(this, resource, amount);
+  }
+
   /** For Charge only. */
   giveBack(resource: Resource, amount: number): void {
     assert(amount <= this.#used[resource], `no more of ${resource} is given back than was taken`);

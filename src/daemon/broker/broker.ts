@@ -3,20 +3,30 @@
 import { join } from 'node:path';
 import { driverEntry } from '../../hwdrivers/drivers.ts';
 import { WarpError } from '../../shared/errors.ts';
+import type { ReceivedRequest } from '../../shared/grpc.ts';
 import { CUSTODIAN_SOCKET, ENGINE_SOCKET, FD_SOCKET, GRPC_SOCKET } from '../../shared/runtime-paths.ts';
 import type { PeerCredentials } from '../../sys/socket.ts';
-import { brokerContract, custodianContract, engineContract, noContract } from '../contracts.ts';
+import {
+  brokerContract,
+  custodianContract,
+  engineContract,
+  noContract,
+  type ProcessName,
+} from '../contracts.ts';
 import { Peer } from '../peer.ts';
 import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
 import { FdServer } from './fd-server.ts';
 import { type Connection, GrpcServer, type Methods } from './grpc-server.ts';
 import { BrokerService } from './service.ts';
-import { type ProcessName, Tokens } from './tokens.ts';
+import { Host, readHostLimits } from './host.ts';
+import { Tokens } from './tokens.ts';
 
 /** What clients may take to see their requests finished when the daemon stops, milliseconds. */
 const DRAIN_MILLIS = 5_000;
 /** How long a caller waits while the custodian is being started again, milliseconds. */
 const CUSTODIAN_MILLIS_MAX = 2_000;
+/** How long a caller waits while the engine is being started again, milliseconds. */
+const ENGINE_MILLIS_MAX = 2_000;
 /** Connections beside those of channels: command lines, a client's second try. */
 const SPARE_CONNECTIONS = 64;
 
@@ -61,8 +71,9 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     limits: configuration.limits,
     deviceAlgorithms: new Map(devices),
     tokens,
+    host: new Host(readHostLimits()),
     log,
-    engine: () => engine.link,
+    engine: () => engine.whenUp(ENGINE_MILLIS_MAX),
     identify,
     status: () => ({
       uptimeMillis: Math.round(performance.now() - startedMillis),
@@ -86,29 +97,39 @@ export async function runBroker(options: RoleOptions): Promise<void> {
       },
     },
     {
-      onUp() {},
-      onDown: (reason) => {
-        log.warn({ reason }, 'the engine is gone');
-        service.engineLost();
-      },
+      onUp: (link) => service.adopt(link),
+      onDown: (reason) => log.warn({ reason }, 'the engine is gone'),
     },
   );
   await engine.connect();
 
   const connectionsPerUid = configuration.limits.channels + SPARE_CONNECTIONS;
   const methods: Methods = {
-    listDevices: () => service.listDevices(),
-    getStatus: (connection) => service.getStatus(connection),
-    listQueues: (connection) => service.listQueues(connection),
-    openChannel: (connection, request) => service.openChannel(connection, request),
-    resumeChannel: (connection, request) => service.resumeChannel(connection, request),
-    closeChannel: (connection, request) => service.closeChannel(connection, request),
-    requestQueue: (connection, request) => service.requestQueue(connection, request),
-    releaseQueue: (connection, request) => service.releaseQueue(connection, request),
-    openSession: (connection, request) => service.openSession(connection, request),
-    closeSession: (connection, request) => service.closeSession(connection, request),
-    shareRegion: (connection, request) => service.shareRegion(connection, request),
-    releaseRegion: (connection, request) => service.releaseRegion(connection, request),
+    listDevices: { call: () => service.listDevices() },
+    getStatus: { call: (connection) => service.getStatus(connection) },
+    listQueues: { call: (connection) => service.listQueues(connection) },
+    // A channel whose token nobody redeems ends by itself.
+    openChannel: { call: (connection, request) => service.openChannel(connection, request) },
+    resumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
+    closeChannel: { call: (connection, request) => service.closeChannel(connection, request) },
+    requestQueue: {
+      call: (connection, request) => service.requestQueue(connection, request),
+      undo: (connection, { channel }: ReceivedRequest<'RequestQueue'>, { queue }: { queue: number }) =>
+        service.releaseQueue(connection, { channel, queue }),
+    },
+    releaseQueue: { call: (connection, request) => service.releaseQueue(connection, request) },
+    openSession: {
+      call: (connection, request) => service.openSession(connection, request),
+      undo: (connection, { channel }: ReceivedRequest<'OpenSession'>, { session }: { session: number }) =>
+        service.closeSession(connection, { channel, session }),
+    },
+    closeSession: { call: (connection, request) => service.closeSession(connection, request) },
+    shareRegion: {
+      call: (connection, request) => service.shareRegion(connection, request),
+      undo: (connection, { channel }: ReceivedRequest<'ShareRegion'>, { region }: { region: number }) =>
+        service.releaseRegion(connection, { channel, region }),
+    },
+    releaseRegion: { call: (connection, request) => service.releaseRegion(connection, request) },
   };
   const grpc = new GrpcServer(join(options.runtimeDir, GRPC_SOCKET), methods, connectionsPerUid, log);
   const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyPeer, log);

@@ -1,139 +1,99 @@
 // What each client was lent: its channel, queues, sessions and regions, each with its charge, by the numbers under
-// which the client knows them.
+// which the client knows them. Memory and doorbells are the engine's; this is who pays, and who may ask.
 //
-// A client lives while its doorbell does; when the engine dies and takes the doorbell with it, for a grace period
-// in which the client can resume. It then keeps its regions, whose memory the broker holds too.
+// A client lives while its doorbell does, which the engine watches. A broker that was started again learns of all
+// clients from the engine's inventory.
 
 import { randomBytes } from 'node:crypto';
-import { present } from '../../shared/assert.ts';
-import { channelGeometry, formatChannel, HEADER_BYTES } from '../../shared/channel/layout.ts';
+import { channelGeometry } from '../../shared/channel/layout.ts';
 import { type ErrorCode, WarpError } from '../../shared/errors.ts';
 import {
   CHANNEL_QUEUES_MAX,
   CHANNEL_REGIONS_MAX,
   CHANNEL_SESSIONS_MAX,
-  RESUME_MILLIS_MAX,
   TOKEN_BYTES,
 } from '../../shared/limits.ts';
-import type { AlgorithmName } from '../../shared/operations.ts';
-import type { Fd } from '../../sys/fd.ts';
-import { createSealedMemory, mapShared, punchOut, roundToPages } from '../../sys/memory.ts';
-import { createSocketPair } from '../../sys/socket.ts';
+import type { ChannelInventory, ProcessName } from '../contracts.ts';
 import type { Account, Charge } from './accounts.ts';
-import { isSameProcess, type ProcessName } from './tokens.ts';
+import type { Connection } from './grpc-server.ts';
+import type { Host } from './host.ts';
+import { isSameProcess } from './tokens.ts';
 
-export interface Region {
-  readonly memory: Fd;
-  readonly bytes: number;
-  readonly charges: readonly Charge[];
+/** Something lent, with all that was charged for it. */
+export class Leased {
+  readonly #charges: readonly { release(): void }[];
+
+  constructor(...charges: readonly { release(): void }[]) {
+    this.#charges = charges;
+  }
+
+  release(): void {
+    for (const charge of this.#charges) charge.release();
+  }
 }
 
-interface Leased {
-  readonly charge: Charge;
-}
+type Lent = Map<number, Leased>;
 
 export class Client {
   readonly id: number;
   readonly owner: ProcessName;
   readonly account: Account;
   readonly slots: number;
-  readonly resumeSecret = randomBytes(TOKEN_BYTES);
-  readonly queues = new Map<number, Leased & { readonly algorithm: AlgorithmName }>();
-  readonly sessions = new Map<number, Leased>();
-  readonly regions = new Map<number, Region>();
-  /** The memory of the channel, or of the one that was lost with its engine. */
-  #memory: Fd | undefined = undefined;
-  readonly #charges: readonly Charge[];
-  #graceTimer: NodeJS.Timeout | undefined = undefined;
-  /** The client has fetched its end of the doorbell: when that hangs up, the client has. */
-  isAttached = false;
+  readonly resumeSecret: Buffer;
+  readonly queues: Lent = new Map();
+  readonly sessions: Lent = new Map();
+  readonly regions: Lent = new Map();
+  readonly #own: Leased;
+  readonly #connections = new WeakSet<Connection>();
 
-  constructor(id: number, owner: ProcessName, account: Account, slots: number) {
-    this.id = id;
-    this.owner = owner;
+  /** `own`: what was charged for the channel itself. */
+  constructor(
+    name: { readonly id: number; readonly owner: ProcessName; readonly resumeSecret: Buffer },
+    account: Account,
+    slots: number,
+    own: Leased,
+  ) {
+    this.id = name.id;
+    this.owner = name.owner;
+    this.resumeSecret = name.resumeSecret;
     this.account = account;
     this.slots = slots;
-    const channel = account.charge('channels', 1);
-    try {
-      this.#charges = [channel, account.charge('shared_bytes', channelGeometry(slots).totalBytes)];
-    } catch (error) {
-      channel.release();
-      throw error;
+    this.#own = own;
+  }
+
+  get bytes(): number {
+    return channelGeometry(this.slots).totalBytes;
+  }
+
+  /** From now on the connection may ask for things in the channel. */
+  attach(connection: Connection): void {
+    this.#connections.add(connection);
+  }
+
+  isAttachedTo(connection: Connection): boolean {
+    return this.#connections.has(connection);
+  }
+
+  /** Makes the books say what the engine says: what it doesn't have is given back, what we don't know is charged. */
+  reconcile({ queues, sessions, regions }: ChannelInventory, host: Host): void {
+    const { account } = this;
+    const openQueues = new Map(queues.map(({ queue }) => [queue, 1]));
+    reconcile(this.queues, openQueues, (one) => new Leased(account.adopt('queues', one)));
+    const openSessions = new Map(sessions.map((session) => [session, 1]));
+    reconcile(this.sessions, openSessions, (one) => new Leased(account.adopt('sessions', one)));
+    const sharedBytes = new Map(regions.map(({ region, bytes }) => [region, bytes]));
+    const adopt = (bytes: number): Leased =>
+      new Leased(account.adopt('regions', 1), account.adopt('shared_bytes', bytes), host.adoptRegion());
+    reconcile(this.regions, sharedBytes, adopt);
+  }
+
+  /** Gives back all that was charged. */
+  release(): void {
+    for (const lent of [this.queues, this.sessions, this.regions]) {
+      for (const leased of lent.values()) leased.release();
+      lent.clear();
     }
-  }
-
-  get isLost(): boolean {
-    return this.#graceTimer !== undefined;
-  }
-
-  /** Makes a fresh channel: memory and both ends of a doorbell. The caller owns the doorbell's ends. */
-  createChannel(): { readonly memory: Fd; readonly engineEnd: Fd; readonly clientEnd: Fd } {
-    clearTimeout(this.#graceTimer);
-    this.#graceTimer = undefined;
-    this.isAttached = false;
-    // Who asks for a fresh channel has reaped all that it can from the lost one.
-    this.#dropMemory(true);
-    const geometry = channelGeometry(this.slots);
-    const memory = createSealedMemory('warpdrive-channel', geometry.totalBytes);
-    this.#memory = memory;
-    const mapping = mapShared(memory, geometry.totalBytes);
-    formatChannel(mapping.words(), geometry);
-    mapping.unmap();
-    const [engineEnd, clientEnd] = createSocketPair('stream', 'warpdrive-doorbell');
-    return { memory, engineEnd, clientEnd };
-  }
-
-  /**
-   * The engine is gone, and with it queues and sessions. The channel's memory stays as it is: it holds completions
-   * that the client has yet to reap. Without a resume in time `onExpired` is called.
-   */
-  lose(onExpired: () => void): void {
-    this.#dropLeases();
-    clearTimeout(this.#graceTimer);
-    this.#graceTimer = setTimeout(onExpired, RESUME_MILLIS_MAX);
-  }
-
-  /**
-   * Gives everything back. `isOver`: the client is gone or has no right to it any more, so memory that somebody
-   * still maps is emptied; otherwise it is the daemon that goes, and the client may go on with what it maps.
-   */
-  release(isOver: boolean): void {
-    clearTimeout(this.#graceTimer);
-    this.#graceTimer = undefined;
-    this.#dropLeases();
-    this.#dropMemory(isOver);
-    for (const region of this.regions.values()) releaseRegion(region, isOver);
-    this.regions.clear();
-    for (const charge of this.#charges) charge.release();
-  }
-
-  #dropLeases(): void {
-    for (const { charge } of this.queues.values()) charge.release();
-    for (const { charge } of this.sessions.values()) charge.release();
-    this.queues.clear();
-    this.sessions.clear();
-  }
-
-  /** The header stays: it says why the channel has ended. */
-  #dropMemory(isOver: boolean): void {
-    if (this.#memory === undefined) return;
-    const { totalBytes } = channelGeometry(this.slots);
-    if (isOver) punchOut(this.#memory, { offset: HEADER_BYTES, bytes: totalBytes - HEADER_BYTES });
-    this.#memory.close();
-    this.#memory = undefined;
-  }
-
-  /** Charges and makes a region. It is the client's once it is in `regions`. */
-  createRegion(bytes: number): Region {
-    const rounded = roundToPages(bytes);
-    const charges = [this.account.charge('regions', 1)];
-    try {
-      charges.push(this.account.charge('shared_bytes', rounded));
-      return { memory: createSealedMemory('warpdrive-region', rounded), bytes: rounded, charges };
-    } catch (error) {
-      for (const charge of charges) charge.release();
-      throw error;
-    }
+    this.#own.release();
   }
 
   freeQueueNumber(): number {
@@ -149,11 +109,17 @@ export class Client {
   }
 }
 
-/** `isOver`: nobody may go on with it, so it is emptied. */
-export function releaseRegion({ memory, bytes, charges }: Region, isOver: boolean): void {
-  if (isOver) punchOut(memory, { offset: 0, bytes });
-  memory.close();
-  for (const charge of charges) charge.release();
+function reconcile(
+  lent: Lent,
+  actual: ReadonlyMap<number, number>,
+  charge: (amount: number) => Leased,
+): void {
+  for (const [number, leased] of lent) {
+    if (actual.has(number)) continue;
+    lent.delete(number);
+    leased.release();
+  }
+  for (const [number, amount] of actual) if (!lent.has(number)) lent.set(number, charge(amount));
 }
 
 /** The lowest free number, from 1. */
@@ -167,31 +133,77 @@ function freeNumber(taken: ReadonlyMap<number, unknown>, max: number, what: stri
 }
 
 /** Removes and returns what a number stands for; throws the given code if there is nothing. */
-export function takeNumber<Value>(
-  from: Map<number, Value>,
-  number: number,
-  code: ErrorCode,
-  operation: string,
-): Value {
-  if (!from.has(number)) throw new WarpError(code, { operation });
-  const value = present(from.get(number), operation);
+export function takeNumber(from: Lent, number: number, code: ErrorCode, operation: string): Leased {
+  const leased = from.get(number);
+  if (leased === undefined) throw new WarpError(code, { operation });
   from.delete(number);
-  return value;
+  return leased;
 }
 
 /** All clients, by number and by resume secret. */
 export class Clients {
   readonly #byId = new Map<number, Client>();
   readonly #bySecret = new Map<string, Client>();
+  readonly #host: Host;
   #nextId = 1;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
 
   get size(): number {
     return this.#byId.size;
   }
 
+  /** Charges and notes a new client; its channel is yet to be made. Throws QUOTA_EXCEEDED. */
   create(owner: ProcessName, account: Account, slots: number): Client {
-    const client = new Client(this.#nextId, owner, account, slots);
-    this.#nextId += 1;
+    const { totalBytes } = channelGeometry(slots);
+    const charges = account.chargeAll([
+      ['channels', 1],
+      ['shared_bytes', totalBytes],
+    ]);
+    const own = this.#leaseOfHost(charges, () => this.#host.takeChannel());
+    const client = new Client(
+      { id: this.#nextId++, owner, resumeSecret: randomBytes(TOKEN_BYTES) },
+      account,
+      slots,
+      own,
+    );
+    return this.#add(client);
+  }
+
+  /** Charges a region of `bytes` bytes. Throws QUOTA_EXCEEDED. */
+  leaseRegion({ account }: Client, bytes: number): Leased {
+    const charges = account.chargeAll([
+      ['regions', 1],
+      ['shared_bytes', bytes],
+    ]);
+    return this.#leaseOfHost(charges, () => this.#host.takeRegion());
+  }
+
+  /** What the tenant may have, the host must have too. */
+  #leaseOfHost(charges: readonly Charge[], take: () => { release(): void }): Leased {
+    try {
+      return new Leased(...charges, take());
+    } catch (error) {
+      for (const charge of charges) charge.release();
+      throw error;
+    }
+  }
+
+  /** Notes a client that a broker before this one has served. */
+  restore(inventory: ChannelInventory, account: Account): Client {
+    const { setup } = inventory;
+    const { channel: id, owner, resumeSecret, slots } = setup;
+    this.#nextId = Math.max(this.#nextId, id + 1);
+    const { totalBytes } = channelGeometry(slots);
+    const charges = [account.adopt('channels', 1), account.adopt('shared_bytes', totalBytes)];
+    const own = new Leased(...charges, this.#host.adoptChannel());
+    const name = { id, owner, resumeSecret: Buffer.from(resumeSecret, 'hex') };
+    return this.#add(new Client(name, account, slots, own));
+  }
+
+  #add(client: Client): Client {
     this.#byId.set(client.id, client);
     this.#bySecret.set(client.resumeSecret.toString('hex'), client);
     return client;
@@ -203,28 +215,25 @@ export class Clients {
 
   /** The caller's channel; throws NO_SUCH_CHANNEL, for others' too. */
   ownedBy(caller: ProcessName, id: number, operation: string): Client {
-    const client = this.#byId.get(id);
-    if (client === undefined || !isSameProcess(client.owner, caller)) {
-      throw new WarpError('NO_SUCH_CHANNEL', { operation });
-    }
-    return client;
+    return own(this.#byId.get(id), caller, operation);
   }
 
   bySecret(caller: ProcessName, secret: Buffer, operation: string): Client {
-    const client = this.#bySecret.get(secret.toString('hex'));
-    if (client === undefined || !isSameProcess(client.owner, caller)) {
-      throw new WarpError('NO_SUCH_CHANNEL', { operation });
-    }
-    return client;
+    return own(this.#bySecret.get(secret.toString('hex')), caller, operation);
   }
 
-  remove(client: Client, isOver: boolean): void {
+  remove(client: Client): void {
     if (!this.#byId.delete(client.id)) return;
     this.#bySecret.delete(client.resumeSecret.toString('hex'));
-    client.release(isOver);
+    client.release();
   }
 
   [Symbol.iterator](): IterableIterator<Client> {
     return this.#byId.values();
   }
+}
+
+function own(client: Client | undefined, caller: ProcessName, operation: string): Client {
+  if (client !== undefined && isSameProcess(client.owner, caller)) return client;
+  throw new WarpError('NO_SUCH_CHANNEL', { operation });
 }

@@ -9,7 +9,8 @@ import { TOKEN_BYTES } from '../../shared/limits.ts';
 import { closeAll } from '../../sys/fd.ts';
 import { peerCredentials, type PeerCredentials, sendWithFds } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
-import type { ProcessName, Tokens } from './tokens.ts';
+import type { ProcessName } from '../contracts.ts';
+import type { Tokens } from './tokens.ts';
 
 /** A client sends its token at once; who doesn't is cut off, milliseconds. */
 const CONNECTION_MILLIS_MAX = 2_000;

@@ -31,7 +31,12 @@ export interface Connection {
   hasCalled: boolean;
 }
 
-export type Method = (connection: Connection, request: never) => unknown;
+export interface Method {
+  /** Carries a call out. */
+  readonly call: (connection: Connection, request: never) => unknown;
+  /** Takes back what a call has given to a caller that didn't wait for the answer. */
+  readonly undo?: (connection: Connection, request: never, response: never) => Promise<unknown>;
+}
 export type Methods = Readonly<Record<string, Method>>;
 
 export class GrpcServer {
@@ -128,7 +133,9 @@ export class GrpcServer {
   async #call(name: string, method: Method, call: ServerUnaryCall<never, unknown>): Promise<unknown> {
     const connection = present(this.#connections.get(call.getPeer()), `the connection of ${name}`);
     connection.hasCalled = true;
-    return method(connection, call.request);
+    const response = await method.call(connection, call.request);
+    if (call.cancelled) await method.undo?.(connection, call.request, response as never);
+    return response;
   }
 
   #describe(name: string, error: unknown): Partial<ServiceError> {

@@ -2,9 +2,9 @@
 // tenant, then carried out by the engine; when that fails, the charge is given back.
 
 import type { Logger } from 'pino';
-import { isSlotCount } from '../../shared/channel/layout.ts';
+import { present } from '../../shared/assert.ts';
+import { channelGeometry, formatChannel, isSlotCount } from '../../shared/channel/layout.ts';
 import { errorCode, WarpError } from '../../shared/errors.ts';
-import { channelGeometry } from '../../shared/channel/layout.ts';
 import {
   CHANNEL_SLOTS_DEFAULT,
   CHANNEL_SLOTS_MAX,
@@ -14,15 +14,18 @@ import {
 } from '../../shared/limits.ts';
 import { type AlgorithmName, isAlgorithmName, LEVEL_MAX, sessionKind } from '../../shared/operations.ts';
 import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
-import { closeAll } from '../../sys/fd.ts';
+import { closeAll, type Fd } from '../../sys/fd.ts';
+import { createSealedMemory, mapShared, roundToPages } from '../../sys/memory.ts';
+import { createSocketPair } from '../../sys/socket.ts';
 import { packageVersion } from '../../shared/package-files.ts';
 import type { LimitsConfiguration } from '../config/schema.ts';
-import type { brokerContract, engineContract } from '../contracts.ts';
+import type { brokerContract, engineContract, ProcessName } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import { Account, resources } from './accounts.ts';
-import { type Client, Clients, releaseRegion, takeNumber } from './clients.ts';
+import { type Client, Clients, Leased, takeNumber } from './clients.ts';
 import type { Connection } from './grpc-server.ts';
-import type { ProcessName, Tokens } from './tokens.ts';
+import type { Host } from './host.ts';
+import type { Tokens } from './tokens.ts';
 
 type EngineLink = Link<typeof brokerContract, typeof engineContract>;
 
@@ -32,43 +35,59 @@ export interface BrokerContext {
   /** Names of the devices that are configured, in the order of the file. */
   readonly deviceAlgorithms: ReadonlyMap<string, readonly AlgorithmName[]>;
   readonly tokens: Tokens;
+  readonly host: Host;
   readonly log: Logger;
-  /** The engine; throws ENGINE_UNAVAILABLE while it is being started again. */
-  engine(): EngineLink;
+  /** The engine, waiting for one that is being started again. Rejects with ENGINE_UNAVAILABLE when that takes long. */
+  engine(): Promise<EngineLink>;
   /** The process behind a connection; throws if it is gone. */
   identify(connection: Connection): Promise<ProcessName>;
   status(): Omit<GivenResponse<'GetStatus'>, 'version' | 'tenant' | 'usage' | 'channels'>;
 }
 
 export class BrokerService {
-  readonly clients = new Clients();
+  readonly clients: Clients;
   readonly #context: BrokerContext;
   readonly #accounts = new Map<string, Account>();
   /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
   readonly #asked = new Map<string, Promise<unknown>>();
+  /** What a lost engine may have done for calls that failed: undone at the next one, before anybody else calls. */
+  #toUndo: ((engine: EngineLink) => Promise<unknown>)[] = [];
 
   constructor(context: BrokerContext) {
     this.#context = context;
+    this.clients = new Clients(context.host);
   }
 
   /** The engine says that a channel is over. */
   channelEnded(id: number, reason: number): void {
     const client = this.clients.find(id);
     if (client === undefined) return;
-    const code = errorCode(reason);
-    this.#audit(client, 'channel ended', { reason: code });
-    // Resumed, but never fetched: the client may try again, and its regions must not be emptied meanwhile.
-    if (code === 'CLIENT_CLOSED' && !client.isAttached && client.regions.size > 0) this.#lose(client);
-    else this.#drop(client, code !== 'DAEMON_STOPPING');
+    this.#audit(client, 'channel ended', { reason: errorCode(reason) });
+    this.clients.remove(client);
   }
 
-  /** The engine is gone with all channels. Their clients may resume when it is back. */
-  engineLost(): void {
-    for (const client of this.clients) this.#lose(client);
-  }
-
-  #lose(client: Client): void {
-    client.lose(() => this.#drop(client, true));
+  /** A link to an engine is up, whose channels may be others than those that we know: makes the books right. */
+  async adopt(engine: EngineLink): Promise<void> {
+    for (const undo of this.#toUndo.splice(0)) await undo(engine);
+    const there = new Set<number>();
+    for (let after = 0, isLast = false; !isLast; ) {
+      const part = await engine.call('inventory', { after });
+      for (const channel of part.channels) {
+        after = channel.setup.channel;
+        there.add(after);
+        const known = this.clients.find(after);
+        const client = known ?? this.clients.restore(channel, this.#account(channel.setup.owner.uid));
+        client.reconcile(channel, this.#context.host);
+      }
+      ({ isLast } = part);
+    }
+    for (const client of this.clients) {
+      if (there.has(client.id)) continue;
+      this.#audit(client, 'channel lost', {});
+      this.clients.remove(client);
+    }
+    if (there.size > 0)
+      this.#context.log.info({ channels: there.size }, 'went on with the channels of the engine');
   }
 
   /** However many ask, the engine is asked once at a time: it answers between requests. */
@@ -80,8 +99,29 @@ export class BrokerService {
     return answer;
   }
 
+  /**
+   * Asks the engine for something that a client is lent. If it refuses, `giveBack` is called; if it is lost before it
+   * has answered, the next engine is asked to `undo` as well.
+   */
+  async #lend(
+    engine: EngineLink,
+    ask: () => Promise<unknown>,
+    giveBack: () => void,
+    undo: (engine: EngineLink) => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await ask();
+    } catch (error) {
+      giveBack();
+      if (!engine.isOpen) this.#toUndo.push(undo);
+      throw error;
+    }
+  }
+
   async listDevices(): Promise<GivenResponse<'ListDevices'>> {
-    const { devices } = await this.#ask('status', async () => this.#context.engine().call('status', {}));
+    const { devices } = await this.#ask('status', async () =>
+      (await this.#context.engine()).call('status', {}),
+    );
     const states = {
       starting: 'DEVICE_STATE_STARTING',
       ready: 'DEVICE_STATE_READY',
@@ -110,7 +150,7 @@ export class BrokerService {
     const seesAll = peer.uid === 0 || peer.uid === process.getuid?.();
     const { queues } = await this.#ask(`queues ${seesAll ? 'all' : peer.uid}`, async () => {
       const own = [...this.clients].filter(({ owner }) => owner.uid === peer.uid).map(({ id }) => id);
-      return this.#context.engine().call('queues', { channels: seesAll ? null : own });
+      return (await this.#context.engine()).call('queues', { channels: seesAll ? null : own });
     });
     const pidOf = (channel: number): number => this.clients.find(channel)?.owner.pid ?? 0;
     return { queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })) };
@@ -129,81 +169,70 @@ export class BrokerService {
       });
     }
     const owner = await this.#context.identify(connection);
+    const engine = await this.#context.engine();
     const client = this.clients.create(owner, this.#account(owner.uid), slots);
     try {
-      const response = await this.#attach(client);
+      const fds = await this.#createChannel(client, engine);
+      client.attach(connection);
       this.#audit(client, 'channel opened', { slots });
-      return response;
+      const token = this.#context.tokens.offer(client.owner, fds);
+      return { channel: client.id, token, resumeSecret: client.resumeSecret, bytes: client.bytes };
     } catch (error) {
-      this.#drop(client, true);
+      this.clients.remove(client);
       throw error;
     }
   }
 
-  async resumeChannel(
-    connection: Connection,
-    request: ReceivedRequest<'ResumeChannel'>,
-  ): Promise<GivenResponse<'OpenChannel'>> {
-    const operation = 'resume a channel';
-    const owner = await this.#context.identify(connection);
-    const client = this.clients.bySecret(owner, request.resumeSecret, operation);
-    if (!client.isLost) {
-      // The client may notice that the engine died before we do.
-      throw new WarpError('ENGINE_UNAVAILABLE', {
-        operation,
-        found: 'the engine has not reported the channel lost',
-      });
-    }
-    try {
-      const response = await this.#attach(client);
-      // As of now: a region that is shared meanwhile is told to the engine by who shares it.
-      const kept = [...client.regions];
-      for (const [region, { memory, bytes }] of kept) {
-        await this.#context.engine().call('addRegion', { channel: client.id, region, bytes }, [memory]);
-      }
-      this.#audit(client, 'channel resumed', {});
-      return response;
-    } catch (error) {
-      this.#lose(client);
-      throw error;
-    }
-  }
-
-  /** Makes the memory and the doorbell, gives the engine its part and keeps the client's part for its token. */
-  async #attach(client: Client): Promise<GivenResponse<'OpenChannel'>> {
+  /** Makes the memory and the doorbell, gives the engine its part, and returns the client's. */
+  async #createChannel(client: Client, engine: EngineLink): Promise<readonly Fd[]> {
     const { weight, in_flight: inFlightMax, request_bytes: requestBytesMax } = this.#context.limits;
-    const engine = this.#context.engine();
-    const { memory, engineEnd, clientEnd } = client.createChannel();
-    const request = {
+    const setup = {
       channel: client.id,
       slots: client.slots,
       tenant: client.account.tenant,
       limits: { weight, inFlightMax, requestBytesMax },
+      owner: client.owner,
+      resumeSecret: client.resumeSecret.toString('hex'),
     };
-    const offered = [clientEnd];
+    const memory = createChannelMemory(client.slots);
+    const offered = [memory];
     try {
-      offered.unshift(memory.dup());
-      await engine.call('openChannel', request, [memory, engineEnd]);
+      const [engineEnd, clientEnd] = createSocketPair('stream', 'warpdrive-doorbell');
+      offered.push(clientEnd);
+      await engine.call('openChannel', setup, [memory, engineEnd]).finally(() => engineEnd.close());
+      return offered;
     } catch (error) {
       // With the client's end closed, the engine sees a client that hung up.
       closeAll(offered);
       throw error;
-    } finally {
-      engineEnd.close();
     }
-    const token = this.#context.tokens.offer(client.owner, offered, () => {
-      client.isAttached = true;
-    });
-    const bytes = channelGeometry(client.slots).totalBytes;
-    return { channel: client.id, token, resumeSecret: client.resumeSecret, bytes };
+  }
+
+  /** The control view of a channel, for its owner on another connection. */
+  async resumeChannel(
+    connection: Connection,
+    request: ReceivedRequest<'ResumeChannel'>,
+  ): Promise<GivenResponse<'ResumeChannel'>> {
+    const owner = await this.#context.identify(connection);
+    await this.#context.engine();
+    const client = this.clients.bySecret(owner, request.resumeSecret, 'resume a channel');
+    client.attach(connection);
+    this.#audit(client, 'channel resumed', {});
+    return {
+      channel: client.id,
+      bytes: client.bytes,
+      queues: [...client.queues.keys()],
+      sessions: [...client.sessions.keys()],
+      regions: [...client.regions.keys()],
+    };
   }
 
   async closeChannel(
     connection: Connection,
     request: ReceivedRequest<'CloseChannel'>,
   ): Promise<Record<string, never>> {
-    const client = await this.#client(connection, request.channel, 'close a channel');
-    await this.#context.engine().call('closeChannel', { channel: client.id });
+    const { client, engine } = await this.#client(connection, request.channel, 'close a channel');
+    await engine.call('closeChannel', { channel: client.id });
     return {};
   }
 
@@ -212,7 +241,7 @@ export class BrokerService {
     request: ReceivedRequest<'RequestQueue'>,
   ): Promise<GivenResponse<'RequestQueue'>> {
     const operation = `request a queue for "${request.algorithm}"`;
-    const client = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.#client(connection, request.channel, operation);
     if (request.mode === 'QUEUE_MODE_DIRECT') {
       throw new WarpError('UNSUPPORTED', {
         operation,
@@ -230,16 +259,15 @@ export class BrokerService {
     }
     const depth = request.depth === 0 ? client.slots : request.depth;
     const queue = client.freeQueueNumber();
-    const charge = client.account.charge('queues', 1);
-    const lent = { charge, algorithm };
+    const lent = new Leased(client.account.charge('queues', 1));
     client.queues.set(queue, lent);
-    try {
-      await this.#context.engine().call('openQueue', { channel: client.id, queue, device, algorithm, depth });
-    } catch (error) {
-      if (client.queues.get(queue) === lent) client.queues.delete(queue);
-      charge.release();
-      throw error;
-    }
+    const { id: channel } = client;
+    await this.#lend(
+      engine,
+      () => engine.call('openQueue', { channel, queue, device, algorithm, depth }),
+      () => giveBack(client.queues, queue, lent),
+      (next) => next.call('closeQueue', { channel, queue }),
+    );
     this.#audit(client, 'queue granted', { queue, device, algorithm, depth });
     return { queue, device, depth, requestBytesMax: this.#context.limits.request_bytes };
   }
@@ -274,10 +302,9 @@ export class BrokerService {
     request: ReceivedRequest<'ReleaseQueue'>,
   ): Promise<Record<string, never>> {
     const operation = `release queue ${request.queue}`;
-    const client = await this.#client(connection, request.channel, operation);
-    const { charge } = takeNumber(client.queues, request.queue, 'NO_SUCH_QUEUE', operation);
-    charge.release();
-    await this.#context.engine().call('closeQueue', { channel: client.id, queue: request.queue });
+    const { client, engine } = await this.#client(connection, request.channel, operation);
+    takeNumber(client.queues, request.queue, 'NO_SUCH_QUEUE', operation).release();
+    await this.#takeBack(engine, (at) => at.call('closeQueue', { channel: client.id, queue: request.queue }));
     this.#audit(client, 'queue released', { queue: request.queue });
     return {};
   }
@@ -287,21 +314,18 @@ export class BrokerService {
     request: ReceivedRequest<'OpenSession'>,
   ): Promise<GivenResponse<'OpenSession'>> {
     const operation = `open a session for "${request.algorithm}"`;
-    const client = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.#client(connection, request.channel, operation);
     const { algorithm, parameters } = checkParameters(request, operation);
     const session = client.freeSessionNumber();
-    const charge = client.account.charge('sessions', 1);
-    const opened = { charge };
-    client.sessions.set(session, opened);
-    try {
-      await this.#context
-        .engine()
-        .call('openSession', { channel: client.id, session, algorithm, parameters });
-    } catch (error) {
-      if (client.sessions.get(session) === opened) client.sessions.delete(session);
-      charge.release();
-      throw error;
-    }
+    const lent = new Leased(client.account.charge('sessions', 1));
+    client.sessions.set(session, lent);
+    const { id: channel } = client;
+    await this.#lend(
+      engine,
+      () => engine.call('openSession', { channel, session, algorithm, parameters }),
+      () => giveBack(client.sessions, session, lent),
+      (next) => next.call('closeSession', { channel, session }),
+    );
     return { session };
   }
 
@@ -310,13 +334,10 @@ export class BrokerService {
     request: ReceivedRequest<'CloseSession'>,
   ): Promise<Record<string, never>> {
     const operation = `close session ${request.session}`;
-    const client = await this.#client(connection, request.channel, operation);
-    const { charge } = takeNumber(client.sessions, request.session, 'NO_SUCH_SESSION', operation);
-    try {
-      await this.#context.engine().call('closeSession', { channel: client.id, session: request.session });
-    } finally {
-      charge.release();
-    }
+    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const leased = takeNumber(client.sessions, request.session, 'NO_SUCH_SESSION', operation);
+    const closed = { channel: client.id, session: request.session };
+    await this.#takeBack(engine, (at) => at.call('closeSession', closed)).finally(() => leased.release());
     return {};
   }
 
@@ -325,25 +346,30 @@ export class BrokerService {
     request: ReceivedRequest<'ShareRegion'>,
   ): Promise<GivenResponse<'ShareRegion'>> {
     const operation = `share a region of ${request.bytes} bytes`;
-    const client = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.#client(connection, request.channel, operation);
     if (request.bytes < 1 || request.bytes > REGION_BYTES_MAX) {
       throw new WarpError('INVALID_ARGUMENT', { operation, found: `not 1 to ${REGION_BYTES_MAX} bytes` });
     }
-    const number = client.freeRegionNumber();
-    const region = client.createRegion(request.bytes);
-    client.regions.set(number, region);
-    try {
-      const { memory, bytes } = region;
-      await this.#context.engine().call('addRegion', { channel: client.id, region: number, bytes }, [memory]);
-    } catch (error) {
-      // Unless it was released meanwhile, and the number perhaps given to another.
-      if (client.regions.get(number) === region) {
-        client.regions.delete(number);
-        releaseRegion(region, true);
-      }
-      throw error;
-    }
-    return { region: number, token: this.#context.tokens.offer(client.owner, [region.memory.dup()]) };
+    const bytes = roundToPages(request.bytes);
+    const region = client.freeRegionNumber();
+    const lent = this.clients.leaseRegion(client, bytes);
+    client.regions.set(region, lent);
+    const { id: channel } = client;
+    let memory: Fd | undefined;
+    await this.#lend(
+      engine,
+      async () => {
+        memory = createSealedMemory('warpdrive-region', bytes);
+        await engine.call('addRegion', { channel, region, bytes }, [memory]);
+      },
+      () => {
+        memory?.close();
+        giveBack(client.regions, region, lent);
+      },
+      (next) => next.call('removeRegion', { channel, region }),
+    );
+    const fds = [present(memory, 'the memory of the region')];
+    return { region, token: this.#context.tokens.offer(client.owner, fds) };
   }
 
   async releaseRegion(
@@ -351,18 +377,34 @@ export class BrokerService {
     request: ReceivedRequest<'ReleaseRegion'>,
   ): Promise<Record<string, never>> {
     const operation = `release region ${request.region}`;
-    const client = await this.#client(connection, request.channel, operation);
-    const region = takeNumber(client.regions, request.region, 'NO_SUCH_REGION', operation);
-    try {
-      await this.#context.engine().call('removeRegion', { channel: client.id, region: request.region });
-    } finally {
-      releaseRegion(region, true);
-    }
+    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const leased = takeNumber(client.regions, request.region, 'NO_SUCH_REGION', operation);
+    const removed = { channel: client.id, region: request.region };
+    await this.#takeBack(engine, (at) => at.call('removeRegion', removed)).finally(() => leased.release());
     return {};
   }
 
-  async #client(connection: Connection, channel: number, operation: string): Promise<Client> {
-    return this.clients.ownedBy(await this.#context.identify(connection), channel, operation);
+  /** Asks the engine to let go of something; the next one too, if this one is lost before it has answered. */
+  async #takeBack(engine: EngineLink, ask: (engine: EngineLink) => Promise<unknown>): Promise<void> {
+    try {
+      await ask(engine);
+    } catch (error) {
+      if (engine.isOpen) throw error;
+      this.#toUndo.push(ask);
+    }
+  }
+
+  /** The caller's channel and the engine that has it. */
+  async #client(
+    connection: Connection,
+    channel: number,
+    operation: string,
+  ): Promise<{ readonly client: Client; readonly engine: EngineLink }> {
+    const caller = await this.#context.identify(connection);
+    const engine = await this.#context.engine();
+    const client = this.clients.ownedBy(caller, channel, operation);
+    if (!client.isAttachedTo(connection)) throw new WarpError('NOT_RESUMED', { operation });
+    return { client, engine };
   }
 
   /** One tenant for each uid. Accounts outlive their clients only while something is charged to them. */
@@ -376,14 +418,31 @@ export class BrokerService {
     return account;
   }
 
-  #drop(client: Client, isOver: boolean): void {
-    this.clients.remove(client, isOver);
-  }
-
   #audit(client: Client, event: string, details: Readonly<Record<string, unknown>>): void {
     const { tenant } = client.account;
     const { uid, pid } = client.owner;
     this.#context.log.info({ audit: true, tenant, uid, pid, channel: client.id, ...details }, event);
+  }
+}
+
+/** Unless it was released meanwhile, and the number perhaps given to another. */
+function giveBack(lent: Map<number, Leased>, number: number, leased: Leased): void {
+  if (lent.get(number) === leased) lent.delete(number);
+  leased.release();
+}
+
+/** The memory of a channel, ready for its client. The caller closes it. */
+function createChannelMemory(slots: number): Fd {
+  const geometry = channelGeometry(slots);
+  const memory = createSealedMemory('warpdrive-channel', geometry.totalBytes);
+  try {
+    const mapping = mapShared(memory, geometry.totalBytes);
+    formatChannel(mapping.words(), geometry);
+    mapping.unmap();
+    return memory;
+  } catch (error) {
+    memory.close();
+    throw error;
   }
 }
 

@@ -4,13 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { TOKEN_BYTES, TOKEN_MILLIS_MAX } from '../../shared/limits.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
-
-/** A process, named for good: the number alone could come to mean another one. */
-export interface ProcessName {
-  readonly uid: number;
-  readonly pid: number;
-  readonly startTicks: string;
-}
+import type { ProcessName } from '../contracts.ts';
 
 export function isSameProcess(a: ProcessName, b: ProcessName): boolean {
   return a.uid === b.uid && a.pid === b.pid && a.startTicks === b.startTicks;
@@ -20,7 +14,6 @@ interface Offer {
   readonly owner: ProcessName;
   readonly fds: readonly Fd[];
   readonly timer: NodeJS.Timeout;
-  readonly onRedeemed: () => void;
 }
 
 export class Tokens {
@@ -32,7 +25,7 @@ export class Tokens {
   }
 
   /** Keeps the descriptors for the owner to fetch; closes them when that isn't done in time. */
-  offer(owner: ProcessName, fds: readonly Fd[], onRedeemed: () => void = () => {}): Buffer {
+  offer(owner: ProcessName, fds: readonly Fd[]): Buffer {
     const token = randomBytes(TOKEN_BYTES);
     const key = token.toString('hex');
     const timer = setTimeout(() => {
@@ -40,7 +33,7 @@ export class Tokens {
       closeAll(fds);
     }, this.#lifeMillis);
     timer.unref();
-    this.#offers.set(key, { owner, fds, timer, onRedeemed });
+    this.#offers.set(key, { owner, fds, timer });
     return token;
   }
 
@@ -51,10 +44,7 @@ export class Tokens {
     if (offer === undefined) return undefined;
     this.#offers.delete(key);
     clearTimeout(offer.timer);
-    if (isSameProcess(offer.owner, caller)) {
-      offer.onRedeemed();
-      return offer.fds;
-    }
+    if (isSameProcess(offer.owner, caller)) return offer.fds;
     closeAll(offer.fds);
     return undefined;
   }

@@ -2,7 +2,8 @@
 // queues, and posts completions.
 //
 // Everything that decides is private to the engine: the copy of each request (a row), which slots are in flight,
-// the tables of queues, regions and sessions. The shared memory is read once per request and never again.
+// the tables of queues, regions and sessions. The shared memory is read once per request and never again. Rows and
+// the journal of slots lie in the ledger, so that another engine can go on where this one dies (recovery.ts).
 //
 //   submission ring -> slot --copy--> row --check--> queue -> scheduler -> device -> complete -> completion ring
 //                                      \--bad------> completion with a code
@@ -40,6 +41,16 @@ import {
   MALFORMED_ENTRIES_MAX,
 } from '../../shared/limits.ts';
 import { algorithmIndex, OPERATION_NUMBERS, operationsByNumber } from '../../shared/operations.ts';
+import {
+  FREE,
+  INDEX_SHIFT,
+  isInFlight,
+  L_COMPLETION_TAIL,
+  POSTED as LEDGER_POSTED,
+  QUEUED as LEDGER_QUEUED,
+  RERUN,
+} from './ledger-layout.ts';
+import type { LedgerRecord } from './ledger.ts';
 import type { Queue } from './queue.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -102,6 +113,12 @@ const STATUS = C_STATUS;
 const PRODUCED = C_PRODUCED;
 const RESULT = C_RESULT;
 const NANOS = C_DEVICE_NANOS;
+const QUEUED = LEDGER_QUEUED;
+const POSTED = LEDGER_POSTED;
+const SHIFT = INDEX_SHIFT;
+const LEDGERED_TAIL = L_COMPLETION_TAIL;
+/** The journal's bit between QUEUED and STARTED. */
+const STARTED_BIT = 1;
 
 /** What `take` found; a number above 0 is how many requests it took. */
 export const TAKE_NOTHING = 0;
@@ -115,7 +132,9 @@ export class Channel {
   readonly tenant: Tenant;
   readonly end: ServiceEnd;
   /** Private copies of the requests in flight, ROW_WORDS words for each slot. */
-  readonly rows: Int32Array;
+  rows: Int32Array;
+  /** What has become of the request of each slot: words of the ledger's journal. */
+  journal: Int32Array;
   /** Links of the queues' lists of waiting slots. */
   readonly nextSlot: Int32Array;
   readonly queues: (Queue | undefined)[] = [];
@@ -135,27 +154,58 @@ export class Channel {
   /** The error number for the header, once `take` found a violation. */
   violation = 0;
   readonly #onPosted: (channel: Channel) => void;
-  readonly #isInFlight: Uint8Array;
+  /** The head of the ledger's record, where the completion tail is noted. */
+  #head: Int32Array;
   /** Whether the row of a slot has a session and ranges, of this request or an earlier one. */
   readonly #hasRanges: Uint8Array;
   #malformedInRow = 0;
 
-  /** `onPosted`: there are completions that were not published, where there were none before. */
+  /**
+   * A fresh channel, or one that another engine has left, going by its record. `onPosted`: there are completions that
+   * were not published, where there were none before.
+   */
   constructor(
     id: number,
     tenant: Tenant,
     words: Int32Array,
     geometry: ChannelGeometry,
+    record: LedgerRecord,
     onPosted: (channel: Channel) => void,
   ) {
     this.id = id;
     this.tenant = tenant;
-    this.end = new ServiceEnd(words, geometry);
-    this.rows = new Int32Array(geometry.slots * WORDS);
+    this.rows = record.rows;
+    this.journal = record.journal;
+    this.#head = record.head;
+    this.end = new ServiceEnd(words, geometry, this.#restoreIndices());
     this.nextSlot = new Int32Array(geometry.slots);
-    this.#isInFlight = new Uint8Array(geometry.slots);
-    this.#hasRanges = new Uint8Array(geometry.slots);
+    this.#hasRanges = new Uint8Array(geometry.slots).fill(this.inFlight > 0 ? 1 : 0);
     this.#onPosted = onPosted;
+  }
+
+  /**
+   * Where the engine before stood. The completion that it wrote last may lack its count in the tail. The head follows:
+   * each request that was taken has its completion or is in flight.
+   */
+  #restoreIndices(): { readonly submissionHead: number; readonly completionTail: number } {
+    const { journal } = this;
+    let tail = this.#head[LEDGERED_TAIL] as number;
+    const lastPosted = POSTED | (tail << SHIFT);
+    for (let slot = 0; slot < journal.length; slot++) {
+      const word = journal[slot] as number;
+      if (isInFlight(word)) this.inFlight += 1;
+      else if (word === lastPosted) tail = (tail + 1) | 0;
+    }
+    this.#head[LEDGERED_TAIL] = tail;
+    this.tenant.inFlight += this.inFlight;
+    return { submissionHead: tail + this.inFlight, completionTail: tail };
+  }
+
+  /** The channel has ended, and its record is no longer its own: devices may still hold requests of it. */
+  detach(): void {
+    this.rows = this.rows.slice();
+    this.journal = this.journal.slice();
+    this.#head = this.#head.slice(0, LEDGERED_TAIL + 1);
   }
 
   /** Takes what was submitted, up to a bound. */
@@ -201,7 +251,7 @@ export class Channel {
    * the operation uses is read. Returns 0, the request then being in its queue, or why it is refused.
    */
   #takeOne(slot: number): number {
-    if (this.#isInFlight[slot] !== 0) return SLOT_BUSY;
+    if (isInFlight(this.journal[slot] as number)) return SLOT_BUSY;
     const { rows } = this;
     const { words } = this.end;
     const at = this.end.slotWord(slot);
@@ -209,6 +259,7 @@ export class Channel {
     const operation = words[at + OPERATION] as number;
     const queueNumber = words[at + QUEUE] as number;
     rows[base + OPERATION] = operation;
+    rows[base + QUEUE] = queueNumber;
     rows[base + COOKIE_LOW] = words[at + COOKIE_LOW] as number;
     rows[base + COOKIE_HIGH] = words[at + COOKIE_HIGH] as number;
     if (operation >>> 0 >= OPERATIONS) return UNKNOWN_OPERATION;
@@ -228,7 +279,8 @@ export class Channel {
       const status = this.#checkUses(base, uses, algorithm);
       if (status !== 0) return status;
     }
-    this.#isInFlight[slot] = 1;
+    // Last, when the row is whole: from here on it is in flight, for the next engine too.
+    this.journal[slot] = QUEUED | ((this.end.submissionHead - 1) << SHIFT);
     queue.inFlight += 1;
     queue.device.submit(queue, slot);
     return 0;
@@ -241,7 +293,10 @@ export class Channel {
     // A busy slot's row belongs to the request in flight; the cookie is the client's own, so it may be read late.
     const from = isBusy ? this.end.words : this.rows;
     const at = isBusy ? this.end.slotWord(slot) : slot * WORDS;
-    this.#post(slot, status, from[at + COOKIE_LOW] as number, from[at + COOKIE_HIGH] as number, 0, 0, 0);
+    this.end.post(slot, status, from[at + COOKIE_LOW] as number, from[at + COOKIE_HIGH] as number, 0, 0, 0);
+    // Taken and completed by one store.
+    this.#head[LEDGERED_TAIL] = this.end.completionTail;
+    this.#notePosted();
   }
 
   /** The row's last request had session and ranges; this one has none. */
@@ -313,8 +368,8 @@ export class Channel {
   usedHandles(): ReadonlySet<number> {
     const { rows } = this;
     const used = new Set<number>();
-    for (const [slot, isInFlight] of this.#isInFlight.entries()) {
-      if (isInFlight === 0) continue;
+    for (const [slot, word] of this.journal.entries()) {
+      if (!isInFlight(word)) continue;
       const base = slot * WORDS;
       used.add(rows[base + SESSION] as number);
       used.add(rows[base + SOURCE_REGION] as number);
@@ -322,6 +377,21 @@ export class Channel {
       used.add(rows[base + R_AUXILIARY_REGION] as number);
     }
     return used;
+  }
+
+  /** A device gets the request: noted before it does. */
+  started(slot: number): void {
+    this.journal[slot] = (this.journal[slot] as number) | STARTED_BIT;
+  }
+
+  /** It was running when an engine died, and is to run once more. */
+  markRerun(slot: number): void {
+    this.journal[slot] = ((this.journal[slot] as number) | RERUN) & ~STARTED_BIT;
+  }
+
+  /** No device has it after all, or any more. */
+  requeued(slot: number): void {
+    this.journal[slot] = (this.journal[slot] as number) & ~STARTED_BIT;
   }
 
   operationOf(slot: number): number {
@@ -348,27 +418,36 @@ export class Channel {
     this.#finish(queue, slot, status, 0, 0, 0);
   }
 
-  #finish(queue: Queue, slot: number, status: number, produced: number, result: number, nanos: number): void {
-    this.#isInFlight[slot] = 0;
-    this.inFlight -= 1;
-    this.tenant.inFlight -= 1;
-    queue.inFlight -= 1;
-    queue.completed += 1;
-    const base = slot * WORDS;
-    const cookieLow = this.rows[base + COOKIE_LOW] as number;
-    this.#post(slot, status, cookieLow, this.rows[base + COOKIE_HIGH] as number, produced, result, nanos);
+  /** Completes a request that the engine before has lost. Its queue may be gone. */
+  interrupt(slot: number, status: number, ran: number): void {
+    this.#complete(slot, status, 0, ran, 0);
   }
 
-  #post(
-    slot: number,
-    status: number,
-    cookieLow: number,
-    cookieHigh: number,
-    produced: number,
-    result: number,
-    nanos: number,
-  ): void {
-    if (!this.isEnded) this.end.post(slot, status, cookieLow, cookieHigh, produced, result, nanos);
+  #finish(queue: Queue, slot: number, status: number, produced: number, result: number, nanos: number): void {
+    queue.inFlight -= 1;
+    queue.completed += 1;
+    this.#complete(slot, status, produced, result, nanos);
+  }
+
+  #complete(slot: number, status: number, produced: number, result: number, nanos: number): void {
+    this.inFlight -= 1;
+    this.tenant.inFlight -= 1;
+    const base = slot * WORDS;
+    const cookieLow = this.rows[base + COOKIE_LOW] as number;
+    const cookieHigh = this.rows[base + COOKIE_HIGH] as number;
+    if (this.isEnded) {
+      this.journal[slot] = FREE;
+    } else {
+      const index = this.end.completionTail;
+      this.end.post(slot, status, cookieLow, cookieHigh, produced, result, nanos);
+      // One store says that the request is over and which completion is its own; the tail only follows.
+      this.journal[slot] = POSTED | (index << SHIFT);
+      this.#head[LEDGERED_TAIL] = index + 1;
+    }
+    this.#notePosted();
+  }
+
+  #notePosted(): void {
     if (this.isPosted) return;
     this.isPosted = true;
     this.#onPosted(this);

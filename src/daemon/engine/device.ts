@@ -18,7 +18,7 @@ import type { SessionParameters } from '../../shared/operations.ts';
 import { type HardwareQueue, ROW_WORDS, SEND_DONE, SEND_FULL, SEND_TAKEN } from '../../hwdrivers/driver.ts';
 import type { DriverEntry } from '../../hwdrivers/drivers.ts';
 import type { Port, PortEvents } from '../../hwdrivers/port.ts';
-import type { Fd } from '../../sys/fd.ts';
+import type { Descriptor, Fd } from '../../sys/fd.ts';
 import type { Clock } from './engine.ts';
 import { Costs, FLOOR_NANOS } from './costs.ts';
 import { NO_SLOT, type Queue } from './queue.ts';
@@ -63,14 +63,19 @@ export class Device {
   readonly #clock: Clock;
   readonly #events: DeviceEvents;
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
+  /** Requests that ran when an engine died: each runs again alone, before all others. */
+  readonly #suspects: { readonly queue: Queue; readonly slot: number }[] = [];
+  /** There are suspects, or one is in the device. */
+  #isCautious = false;
 
-  constructor(description: DeviceDescription, clock: Clock, events: DeviceEvents) {
+  /** `lifeline`: a descriptor for processes of its ports to hold. */
+  constructor(description: DeviceDescription, clock: Clock, events: DeviceEvents, lifeline: Descriptor) {
     this.description = description;
     this.#isFree = description.isFree;
     this.#clock = clock;
     this.#events = events;
     for (let index = 0; index < description.ports; index++) {
-      const port: DevicePort = new DevicePort((portEvents) => description.open(index, portEvents), {
+      const port: DevicePort = new DevicePort((portEvents) => description.open(index, portEvents, lifeline), {
         onWake: () => events.onWake(this),
         onReady: (libraries) => {
           this.libraries = libraries;
@@ -123,10 +128,27 @@ export class Device {
     return flow;
   }
 
+  /** Whether requests wait for room in a port. */
+  get isWaiting(): boolean {
+    return !this.scheduler.isIdle || this.#isCautious;
+  }
+
+  /** Takes a request that was running when an engine died. */
+  submitSuspect(queue: Queue, slot: number): void {
+    this.#suspects.push({ queue, slot });
+    this.#isCautious = true;
+  }
+
+  /** Takes a request into its queue, for `dispatch`. */
+  enqueue(queue: Queue, slot: number): void {
+    queue.append(slot);
+    this.scheduler.activate(queue);
+  }
+
   /** Takes a request: it goes to a port at once if nobody waits and there is room, into its queue otherwise. */
   submit(queue: Queue, slot: number): void {
     const { scheduler } = this;
-    if (scheduler.isIdle) {
+    if (scheduler.isIdle && !this.#isCautious) {
       const port = this.#roomiestPort();
       if (port !== undefined) {
         const nanos = this.#estimate(queue, slot);
@@ -136,13 +158,25 @@ export class Device {
         }
       }
     }
-    queue.append(slot);
-    scheduler.activate(queue);
+    this.enqueue(queue, slot);
+  }
+
+  /** Gives up what waits in a queue, which is no longer lent; what a device holds completes. */
+  withdraw(queue: Queue, status: number): void {
+    this.scheduler.remove(queue);
+    while (queue.firstSlot !== NO_SLOT) queue.channel.fail(queue, queue.shift(), status);
+    for (let index = this.#suspects.length - 1; index >= 0; index--) {
+      const suspect = this.#suspects[index];
+      if (suspect?.queue !== queue) continue;
+      this.#suspects.splice(index, 1);
+      queue.channel.fail(queue, suspect.slot, status);
+    }
   }
 
   /** Hands waiting requests to ports that have room; returns how many. */
   dispatch(): number {
     const { scheduler } = this;
+    if (this.#isCautious && !this.#dispatchSuspect()) return 0;
     let count = 0;
     for (let queue = scheduler.next(); queue !== undefined; queue = scheduler.next()) {
       const port = this.#roomiestPort();
@@ -159,6 +193,24 @@ export class Device {
     return count;
   }
 
+  /** One suspect at a time, with nothing else in the device. True if there are none left. */
+  #dispatchSuspect(): boolean {
+    if (this.inFlight > 0) return false;
+    const suspect = this.#suspects[0];
+    if (suspect === undefined) {
+      this.#isCautious = false;
+      return true;
+    }
+    const port = this.#roomiestPort();
+    if (port === undefined) return false;
+    const { queue, slot } = suspect;
+    const nanos = this.#estimate(queue, slot);
+    if (!this.#send(port, queue, slot, nanos)) return false;
+    this.#suspects.shift();
+    this.scheduler.settle(queue.flow, 0, nanos);
+    return false;
+  }
+
   #estimate({ channel }: Queue, slot: number): number {
     if (this.#isFree) return FLOOR_NANOS;
     return this.#costs.estimate(channel.operationOf(slot), channel.requestBytes(slot));
@@ -167,8 +219,12 @@ export class Device {
   /** False if the port can't take the request now. */
   #send(port: DevicePort, queue: Queue, slot: number, nanos: number): boolean {
     const { channel } = queue;
+    channel.started(slot);
     const outcome = port.send(queue, slot, nanos, this.#completion);
-    if (outcome === SEND_FULL) return false;
+    if (outcome === SEND_FULL) {
+      channel.requeued(slot);
+      return false;
+    }
     if (outcome === SEND_DONE) {
       this.completed += 1;
       channel.complete(queue, slot, this.#completion);
@@ -246,6 +302,7 @@ export class Device {
         queue.channel.fail(queue, slot, code);
       } else {
         this.scheduler.settle(queue.flow, nanos, 0);
+        queue.channel.requeued(slot);
         queue.prepend(slot);
         this.scheduler.activate(queue);
       }
@@ -257,6 +314,7 @@ export class Device {
   }
 
   #failWaiting(): void {
+    for (const { queue, slot } of this.#suspects.splice(0)) queue.channel.fail(queue, slot, DEVICE_ERROR);
     for (let queue = this.scheduler.next(); queue !== undefined; queue = this.scheduler.next()) {
       const slot = queue.shift();
       this.scheduler.dispatched(queue, FLOOR_NANOS, queue.firstSlot !== NO_SLOT);

@@ -150,7 +150,7 @@ export class Engine {
     for (let index = 0; index < devices.length; index++) {
       const device = devices[index] as Device;
       moved += device.reap();
-      if (!device.scheduler.isIdle) moved += device.dispatch();
+      if (device.isWaiting) moved += device.dispatch();
     }
     if (this.#postedCount > 0) this.#publish();
     return moved;

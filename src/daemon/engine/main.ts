@@ -1,35 +1,92 @@
-// The engine's process: asks the custodian for the configuration, opens the devices, then serves one broker.
+// The engine's process: asks the custodian for the configuration and for what an engine before it has left, opens the
+// devices, takes the channels over, then serves one broker.
 
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { driverEntry } from '../../hwdrivers/drivers.ts';
 import { CUSTODIAN_SOCKET, ENGINE_SOCKET } from '../../shared/runtime-paths.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import { forbidDumps } from '../../sys/process.ts';
-import { brokerContract, custodianContract, engineContract, noContract } from '../contracts.ts';
+import type { Configuration } from '../config/schema.ts';
+import { brokerContract, custodianContract, engineContract, vaultContract } from '../contracts.ts';
 import { Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
 import { Peer } from '../peer.ts';
 import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { adoptAll } from './adoption.ts';
+import { Device } from './device.ts';
+import { Engine } from './engine.ts';
+import { Leases } from './leases.ts';
+import { Ledger, LEDGER_HANDLE, LIFELINE_HANDLE } from './ledger.ts';
+import { createLifeline, type Lifeline, lifelineEnds } from './lifeline.ts';
 import { EngineService } from './service.ts';
+import { Returned, Vault } from './vault.ts';
 
 /** How long requests in flight may take to finish when the engine is stopped by itself, milliseconds. */
 const DRAIN_MILLIS = 5_000;
+/** The kernel kills the workers of a dead engine at once: more than this means that one can't die, milliseconds. */
+const WORKERS_MILLIS_MAX = 2_000;
 
-const BROKER_LOST = errorNumber('BROKER_LOST');
+const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 
 export async function runEngine(options: RoleOptions): Promise<void> {
+  const startedMillis = performance.now();
   const log = createLog('engine', options.logLevel);
   const lock = lockRole('engine', options.runtimeDir);
   forbidDumps();
+  const vault = new Vault(log);
+  const returned = new Returned();
+  let hasStarted = false;
   const custodian = new Peer(
     'custodian',
     join(options.runtimeDir, CUSTODIAN_SOCKET),
-    { serves: noContract, calls: custodianContract },
-    {},
-    { onUp() {}, onDown: (reason) => log.warn({ reason }, 'the custodian is gone') },
+    { serves: vaultContract, calls: custodianContract },
+    returned.handlers,
+    {
+      onUp: (link) => {
+        if (hasStarted) vault.renew(link);
+      },
+      onDown: (reason) => {
+        log.warn({ reason }, 'the custodian is gone');
+        vault.down();
+      },
+    },
   );
   await custodian.connect();
-  const service = new EngineService(await custodian.link.call('configuration', {}), log);
+  const configuration = await custodian.link.call('configuration', {});
+  await custodian.link.call('giveBack', {});
 
+  const lifeline = createLifeline();
+  const earlier = returned.take(LIFELINE_HANDLE);
+  const engine = new Engine(
+    {
+      onViolation: (channel) => leases.end(leases.get(channel.id), channel.violation),
+      ring: (channel) => leases.find(channel.id)?.doorbell.ring(),
+      onCompleted: (channel) => leases.afterCompletions(channel),
+    },
+    availableParallelism(),
+  );
+  engine.devices.push(...openDevices(configuration, engine, lifeline, log));
+  const left = returned.take(LEDGER_HANDLE);
+  const ledger = openLedger(left, log);
+  const leases = new Leases(engine, ledger, vault, log);
+  vault.store(LEDGER_HANDLE, ledger.memory);
+  vault.store(LIFELINE_HANDLE, lifeline.watched);
+  if (earlier !== undefined && !(await lifelineEnds(earlier, WORKERS_MILLIS_MAX))) {
+    log.error({ waitedMillis: WORKERS_MILLIS_MAX }, 'a worker of the engine before is still there');
+  }
+  if (left !== undefined) {
+    const devices = new Set(engine.devices.map(({ name }) => name));
+    const found = adoptAll({ leases, ledger, vault, devices, log }, returned);
+    for (const handle of returned.closeRest()) vault.forget(handle);
+    const millis = Math.round(performance.now() - startedMillis);
+    log.info({ ...found, millis }, 'went on where the engine before died');
+  }
+  hasStarted = true;
+  if (custodian.isUp) vault.up(custodian.link);
+
+  const service = new EngineService(engine, leases);
   let broker: Link<typeof engineContract, typeof brokerContract> | undefined;
   const ownUids = new Set([0, process.getuid?.() ?? 0]);
   const server = await LinkServer.listen(join(options.runtimeDir, ENGINE_SOCKET), ownUids, (sockets) => {
@@ -37,16 +94,15 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     broker?.close('another broker has connected');
     const link = new Link('broker', sockets, { serves: engineContract, calls: brokerContract }, service);
     broker = link;
-    service.onChannelEnded = (channel, reason) => {
-      // A broker that is gone has nothing left to account.
+    leases.onEnded = (channel, reason) => {
+      // A broker that is gone learns from the inventory what there still is.
       link.call('channelEnded', { channel, reason }).catch(() => {});
     };
     link.onClose = (reason) => {
       if (broker !== link) return;
       broker = undefined;
-      service.onChannelEnded = () => {};
+      leases.onEnded = () => {};
       log.warn({ reason }, 'the broker is gone');
-      service.endAll(BROKER_LOST);
     };
   });
 
@@ -55,9 +111,43 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     server.close();
     broker?.close('the engine stops');
     custodian.close();
-    await service.close();
+    leases.endAll(DAEMON_STOPPING);
+    await Promise.all(engine.devices.map((device) => device.close()));
     lock.close();
   });
-  log.info({ devices: service.engine.devices.map(({ name }) => name) }, 'engine ready');
+  log.info({ devices: engine.devices.map(({ name }) => name) }, 'engine ready');
   tellReady();
+}
+
+function openDevices(
+  { devices, limits }: Configuration,
+  engine: Engine,
+  { held }: Lifeline,
+  log: Logger,
+): Device[] {
+  return Object.entries(devices).map(([name, options]) => {
+    const description = { name, ...driverEntry(name, options, limits.request_bytes), driver: options.driver };
+    const events = {
+      onWake: (): void => engine.wake(),
+      onTrouble: (
+        _device: Device,
+        port: number,
+        found: string,
+        culprit: { readonly name: string } | undefined,
+      ): void => {
+        log.warn({ device: name, port, tenant: culprit?.name, found }, 'a hardware queue was lost');
+      },
+    };
+    return new Device(description, engine.clock, events, held);
+  });
+}
+
+/** The ledger of the engine before, or a fresh one if there is none or it can't be used. */
+function openLedger(left: Parameters<typeof Ledger.open>[0] | undefined, log: Logger): Ledger {
+  if (left === undefined) return Ledger.create();
+  const ledger = Ledger.open(left);
+  if (typeof ledger !== 'string') return ledger;
+  log.error({ found: ledger }, 'the ledger of the engine before is not usable: its channels are lost');
+  left.close();
+  return Ledger.create();
 }

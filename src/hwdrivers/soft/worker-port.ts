@@ -18,7 +18,7 @@ import { RestartPolicy } from '../../shared/restart-policy.ts';
 import type { SessionParameters } from '../../shared/operations.ts';
 import { createSealedMemory, mapShared, type Mapping } from '../../sys/memory.ts';
 import { isPeerGone } from '../../sys/errno.ts';
-import { closeAll, type Fd } from '../../sys/fd.ts';
+import { closeAll, type Descriptor, type Fd } from '../../sys/fd.ts';
 import { createSocketPair, sendWithFds } from '../../sys/socket.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
 import { type HardwareQueue, SEND_FULL } from '../driver.ts';
@@ -51,8 +51,14 @@ interface Life {
   backlogTimer: NodeJS.Timeout | undefined;
 }
 
-export function openSoftPort(name: string, options: SoftOptions, events: PortEvents): Port {
-  return new WorkerPort(name, options, events);
+/** `lifeline`: a descriptor that each worker holds for as long as it lives. */
+export function openSoftPort(
+  name: string,
+  options: SoftOptions,
+  events: PortEvents,
+  lifeline: Descriptor,
+): Port {
+  return new WorkerPort(name, options, events, lifeline);
 }
 
 class WorkerPort implements Port {
@@ -60,6 +66,7 @@ class WorkerPort implements Port {
   readonly #name: string;
   readonly #options: SoftOptions;
   readonly #events: PortEvents;
+  readonly #lifeline: Descriptor;
   readonly #regions = new Map<number, Region>();
   readonly #sessions = new Map<number, SessionParameters>();
   readonly #policy = new RestartPolicy();
@@ -68,7 +75,8 @@ class WorkerPort implements Port {
   #restartTimer: NodeJS.Timeout | undefined = undefined;
   #onClosed: (() => void) | undefined = undefined;
 
-  constructor(name: string, options: SoftOptions, events: PortEvents) {
+  constructor(name: string, options: SoftOptions, events: PortEvents, lifeline: Descriptor) {
+    this.#lifeline = lifeline;
     this.#name = name;
     this.#options = options;
     this.#events = events;
@@ -143,8 +151,9 @@ class WorkerPort implements Port {
     const end = new ClientEnd(words, geometry);
     const [control, workerControl] = createSocketPair('packets', `${this.#name}-control`);
     const [ours, theirs] = createSocketPair('stream', `${this.#name}-doorbell`);
+    const { number: lifeline } = this.#lifeline;
     const child = spawn(process.execPath, [WORKER_MODULE, this.#name, JSON.stringify(this.#options)], {
-      stdio: ['ignore', 'pipe', 'inherit', workerControl.number, theirs.number, memory.number],
+      stdio: ['ignore', 'pipe', 'inherit', workerControl.number, theirs.number, memory.number, lifeline],
     });
     closeAll([workerControl, theirs, memory]);
     const doorbell = new Doorbell(ours, { onRing: () => this.#events.onWake(), onHangUp() {} });

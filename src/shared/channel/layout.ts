@@ -80,10 +80,19 @@ export const completionLayout = declareLayout('completion', COMPLETION_BYTES, {
   cookieLow: [8, 4, 'engine', "the request's"],
   cookieHigh: [12, 4, 'engine', "the request's"],
   produced: [16, 4, 'engine', 'bytes written to the destination; compare: offset of the first difference'],
-  result: [20, 4, 'engine', 'crc32: the checksum; compare: 0 equal, 1 different'],
+  result: [
+    20,
+    4,
+    'engine',
+    'crc32: the checksum; compare: 0 equal, 1 different; with the status INTERRUPTED: 0 has not run, 1 may have run',
+  ],
   deviceNanos: [24, 4, 'engine', 'device time that the request took, nanoseconds, at most 2^32 - 1'],
   reserved: [28, 4, 'engine', '0'],
 });
+
+/** What `result` says of a request that is INTERRUPTED. */
+export const RAN_NO = 0;
+export const RAN_MAYBE = 1;
 
 const W_MAGIC = wordOf(headerLayout, 'magic');
 const W_VERSION = wordOf(headerLayout, 'version');

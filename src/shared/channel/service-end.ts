@@ -57,7 +57,12 @@ export class ServiceEnd {
   /** The client's head as read last: it only moves forward, so an old value errs on the safe side. */
   #completionHeadSeen: number;
 
-  constructor(words: Int32Array, geometry: ChannelGeometry) {
+  /** `indices`: where an earlier service of the same channel was; a fresh channel begins at 0. */
+  constructor(
+    words: Int32Array,
+    geometry: ChannelGeometry,
+    indices = { submissionHead: 0, completionTail: 0 },
+  ) {
     this.words = words;
     this.slots = geometry.slots;
     this.#mask = geometry.slots - 1;
@@ -65,9 +70,20 @@ export class ServiceEnd {
     this.#parameterTableWord = geometry.parameterTableOffset / 4;
     this.#submissionRingWord = geometry.submissionRingOffset / 4;
     this.#completionRingWord = geometry.completionRingOffset / 4;
-    this.#submissionHead = Atomics.load(words, W_SUBMISSION_HEAD);
-    this.#completionTail = Atomics.load(words, W_COMPLETION_TAIL);
-    this.#completionHeadSeen = this.#completionTail;
+    this.#submissionHead = indices.submissionHead | 0;
+    this.#completionTail = indices.completionTail | 0;
+    // The least that it can be: the first check reads it.
+    this.#completionHeadSeen = (this.#completionTail - geometry.slots) | 0;
+  }
+
+  /** The index of the next submission to be taken. */
+  get submissionHead(): number {
+    return this.#submissionHead;
+  }
+
+  /** The index of the next completion. */
+  get completionTail(): number {
+    return this.#completionTail;
   }
 
   /** Submissions that were not taken yet, or CORRUPT. */
@@ -112,6 +128,12 @@ export class ServiceEnd {
     if (unreaped < 0 || unreaped > this.slots) return false;
     this.#completionHeadSeen = head;
     return unreaped <= room;
+  }
+
+  /** Completions that the client has not reaped, going by what it says; at most `slots`. */
+  unreaped(): number {
+    const count = (this.#completionTail - Atomics.load(this.words, W_COMPLETION_HEAD)) | 0;
+    return Math.min(Math.max(count, 0), this.slots);
   }
 
   /** Posts a completion, for a request that `hasCompletionRoom` found room for. The client sees it after `publish`. */

@@ -26,6 +26,7 @@ import type { ReleaseRegionResponse as _warpdrive_v1_ReleaseRegionResponse, Rele
 import type { RequestQueueRequest as _warpdrive_v1_RequestQueueRequest, RequestQueueRequest__Output as _warpdrive_v1_RequestQueueRequest__Output } from './warpdrive/v1/RequestQueueRequest.ts';
 import type { RequestQueueResponse as _warpdrive_v1_RequestQueueResponse, RequestQueueResponse__Output as _warpdrive_v1_RequestQueueResponse__Output } from './warpdrive/v1/RequestQueueResponse.ts';
 import type { ResumeChannelRequest as _warpdrive_v1_ResumeChannelRequest, ResumeChannelRequest__Output as _warpdrive_v1_ResumeChannelRequest__Output } from './warpdrive/v1/ResumeChannelRequest.ts';
+import type { ResumeChannelResponse as _warpdrive_v1_ResumeChannelResponse, ResumeChannelResponse__Output as _warpdrive_v1_ResumeChannelResponse__Output } from './warpdrive/v1/ResumeChannelResponse.ts';
 import type { ShareRegionRequest as _warpdrive_v1_ShareRegionRequest, ShareRegionRequest__Output as _warpdrive_v1_ShareRegionRequest__Output } from './warpdrive/v1/ShareRegionRequest.ts';
 import type { ShareRegionResponse as _warpdrive_v1_ShareRegionResponse, ShareRegionResponse__Output as _warpdrive_v1_ShareRegionResponse__Output } from './warpdrive/v1/ShareRegionResponse.ts';
 import type { Usage as _warpdrive_v1_Usage, Usage__Output as _warpdrive_v1_Usage__Output } from './warpdrive/v1/Usage.ts';
@@ -64,6 +65,7 @@ export interface ProtoGrpcType {
       RequestQueueRequest: MessageTypeDefinition<_warpdrive_v1_RequestQueueRequest, _warpdrive_v1_RequestQueueRequest__Output>
       RequestQueueResponse: MessageTypeDefinition<_warpdrive_v1_RequestQueueResponse, _warpdrive_v1_RequestQueueResponse__Output>
       ResumeChannelRequest: MessageTypeDefinition<_warpdrive_v1_ResumeChannelRequest, _warpdrive_v1_ResumeChannelRequest__Output>
+      ResumeChannelResponse: MessageTypeDefinition<_warpdrive_v1_ResumeChannelResponse, _warpdrive_v1_ResumeChannelResponse__Output>
       ShareRegionRequest: MessageTypeDefinition<_warpdrive_v1_ShareRegionRequest, _warpdrive_v1_ShareRegionRequest__Output>
       ShareRegionResponse: MessageTypeDefinition<_warpdrive_v1_ShareRegionResponse, _warpdrive_v1_ShareRegionResponse__Output>
       Usage: MessageTypeDefinition<_warpdrive_v1_Usage, _warpdrive_v1_Usage__Output>

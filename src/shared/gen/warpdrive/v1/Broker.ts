@@ -23,6 +23,7 @@ import type { ReleaseRegionResponse as _warpdrive_v1_ReleaseRegionResponse, Rele
 import type { RequestQueueRequest as _warpdrive_v1_RequestQueueRequest, RequestQueueRequest__Output as _warpdrive_v1_RequestQueueRequest__Output } from '../../warpdrive/v1/RequestQueueRequest.ts';
 import type { RequestQueueResponse as _warpdrive_v1_RequestQueueResponse, RequestQueueResponse__Output as _warpdrive_v1_RequestQueueResponse__Output } from '../../warpdrive/v1/RequestQueueResponse.ts';
 import type { ResumeChannelRequest as _warpdrive_v1_ResumeChannelRequest, ResumeChannelRequest__Output as _warpdrive_v1_ResumeChannelRequest__Output } from '../../warpdrive/v1/ResumeChannelRequest.ts';
+import type { ResumeChannelResponse as _warpdrive_v1_ResumeChannelResponse, ResumeChannelResponse__Output as _warpdrive_v1_ResumeChannelResponse__Output } from '../../warpdrive/v1/ResumeChannelResponse.ts';
 import type { ShareRegionRequest as _warpdrive_v1_ShareRegionRequest, ShareRegionRequest__Output as _warpdrive_v1_ShareRegionRequest__Output } from '../../warpdrive/v1/ShareRegionRequest.ts';
 import type { ShareRegionResponse as _warpdrive_v1_ShareRegionResponse, ShareRegionResponse__Output as _warpdrive_v1_ShareRegionResponse__Output } from '../../warpdrive/v1/ShareRegionResponse.ts';
 
@@ -117,14 +118,14 @@ export interface BrokerClient extends grpc.Client {
   requestQueue(argument: _warpdrive_v1_RequestQueueRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_RequestQueueResponse__Output>): grpc.ClientUnaryCall;
   requestQueue(argument: _warpdrive_v1_RequestQueueRequest, callback: grpc.requestCallback<_warpdrive_v1_RequestQueueResponse__Output>): grpc.ClientUnaryCall;
   
-  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
-  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
-  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
-  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
-  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
-  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
-  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
-  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
+  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
+  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
+  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
+  ResumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
+  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
+  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
+  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
+  resumeChannel(argument: _warpdrive_v1_ResumeChannelRequest, callback: grpc.requestCallback<_warpdrive_v1_ResumeChannelResponse__Output>): grpc.ClientUnaryCall;
   
   ShareRegion(argument: _warpdrive_v1_ShareRegionRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_ShareRegionResponse__Output>): grpc.ClientUnaryCall;
   ShareRegion(argument: _warpdrive_v1_ShareRegionRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_ShareRegionResponse__Output>): grpc.ClientUnaryCall;
@@ -158,7 +159,7 @@ export interface BrokerHandlers extends grpc.UntypedServiceImplementation {
   
   RequestQueue: grpc.handleUnaryCall<_warpdrive_v1_RequestQueueRequest__Output, _warpdrive_v1_RequestQueueResponse>;
   
-  ResumeChannel: grpc.handleUnaryCall<_warpdrive_v1_ResumeChannelRequest__Output, _warpdrive_v1_OpenChannelResponse>;
+  ResumeChannel: grpc.handleUnaryCall<_warpdrive_v1_ResumeChannelRequest__Output, _warpdrive_v1_ResumeChannelResponse>;
   
   ShareRegion: grpc.handleUnaryCall<_warpdrive_v1_ShareRegionRequest__Output, _warpdrive_v1_ShareRegionResponse>;
   
@@ -175,6 +176,6 @@ export interface BrokerDefinition extends grpc.ServiceDefinition {
   ReleaseQueue: MethodDefinition<_warpdrive_v1_ReleaseQueueRequest, _warpdrive_v1_ReleaseQueueResponse, _warpdrive_v1_ReleaseQueueRequest__Output, _warpdrive_v1_ReleaseQueueResponse__Output>
   ReleaseRegion: MethodDefinition<_warpdrive_v1_ReleaseRegionRequest, _warpdrive_v1_ReleaseRegionResponse, _warpdrive_v1_ReleaseRegionRequest__Output, _warpdrive_v1_ReleaseRegionResponse__Output>
   RequestQueue: MethodDefinition<_warpdrive_v1_RequestQueueRequest, _warpdrive_v1_RequestQueueResponse, _warpdrive_v1_RequestQueueRequest__Output, _warpdrive_v1_RequestQueueResponse__Output>
-  ResumeChannel: MethodDefinition<_warpdrive_v1_ResumeChannelRequest, _warpdrive_v1_OpenChannelResponse, _warpdrive_v1_ResumeChannelRequest__Output, _warpdrive_v1_OpenChannelResponse__Output>
+  ResumeChannel: MethodDefinition<_warpdrive_v1_ResumeChannelRequest, _warpdrive_v1_ResumeChannelResponse, _warpdrive_v1_ResumeChannelRequest__Output, _warpdrive_v1_ResumeChannelResponse__Output>
   ShareRegion: MethodDefinition<_warpdrive_v1_ShareRegionRequest, _warpdrive_v1_ShareRegionResponse, _warpdrive_v1_ShareRegionRequest__Output, _warpdrive_v1_ShareRegionResponse__Output>
 }

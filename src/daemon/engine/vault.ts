@@ -1,0 +1,143 @@
+// The engine's side of the vault: hands the custodian a duplicate of each descriptor that must survive the engine,
+// and all of them again to a custodian that was started anew.
+
+import type { Logger } from 'pino';
+import type { custodianContract, vaultContract } from '../contracts.ts';
+import type { Link } from '../link.ts';
+import type { Descriptor, Fd } from '../../sys/fd.ts';
+import { FDS_PER_MESSAGE_MAX } from '../../sys/socket.ts';
+
+type CustodianLink = Link<typeof vaultContract, typeof custodianContract>;
+
+export class Vault {
+  readonly #log: Logger;
+  /** What the custodian is to hold. Each stays its owner's, who keeps it open until `forget`. */
+  readonly #kept = new Map<number, Descriptor>();
+  #link: CustodianLink | undefined = undefined;
+  /** What it has yet to be told. */
+  readonly #toStore = new Set<number>();
+  readonly #toForget = new Set<number>();
+  #isTelling = false;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** The custodian that has what was adopted. */
+  up(link: CustodianLink): void {
+    this.#link = link;
+    this.#tellLater();
+  }
+
+  /** A custodian that was started anew: it has nothing. */
+  renew(link: CustodianLink): void {
+    this.#toForget.clear();
+    for (const handle of this.#kept.keys()) this.#toStore.add(handle);
+    this.up(link);
+  }
+
+  down(): void {
+    this.#link = undefined;
+  }
+
+  store(handle: number, descriptor: Descriptor): void {
+    this.#kept.set(handle, descriptor);
+    this.#toStore.add(handle);
+    this.#tellLater();
+  }
+
+  /** The custodian has it already. */
+  adopt(handle: number, descriptor: Descriptor): void {
+    this.#kept.set(handle, descriptor);
+  }
+
+  /** To be called before the descriptor is closed. */
+  forget(handle: number): void {
+    this.#kept.delete(handle);
+    this.#toStore.delete(handle);
+    this.#toForget.add(handle);
+    this.#tellLater();
+  }
+
+  /** At the end of the turn: what belongs to one channel goes in one message. */
+  #tellLater(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#tell()
+        .catch((error: unknown) => {
+          // The next custodian gets everything anew. This one may be out of descriptors.
+          if (this.#link?.isOpen === true)
+            this.#log.error({ err: error }, 'the custodian could not keep descriptors');
+        })
+        .finally(() => {
+          this.#isTelling = false;
+          if (this.#isBehind) this.#tellLater();
+        });
+    });
+  }
+
+  get #isBehind(): boolean {
+    return this.#link?.isOpen === true && this.#toStore.size + this.#toForget.size > 0;
+  }
+
+  /** One message at a time, so that a descriptor that is closed meanwhile is never sent. */
+  async #tell(): Promise<void> {
+    while (this.#isBehind) {
+      const link = this.#link as CustodianLink;
+      const stored = this.#nextBatch();
+      const handles = stored.map(([handle]) => handle);
+      const forgotten = [...this.#toForget];
+      this.#toForget.clear();
+      const calls: Promise<unknown>[] = [];
+      if (handles.length > 0)
+        calls.push(
+          link.call(
+            'store',
+            { handles },
+            stored.map(([, fd]) => fd),
+          ),
+        );
+      if (forgotten.length > 0) calls.push(link.call('forget', { handles: forgotten }));
+      await Promise.all(calls);
+    }
+  }
+
+  #nextBatch(): (readonly [number, Descriptor])[] {
+    const batch: (readonly [number, Descriptor])[] = [];
+    for (const handle of this.#toStore) {
+      if (batch.length === FDS_PER_MESSAGE_MAX) break;
+      this.#toStore.delete(handle);
+      const descriptor = this.#kept.get(handle);
+      if (descriptor !== undefined && descriptor.number >= 0) batch.push([handle, descriptor]);
+    }
+    return batch;
+  }
+}
+
+/** What a custodian gives back while the engine asks it to: descriptors by handle. */
+export class Returned {
+  readonly #fds = new Map<number, Fd>();
+
+  readonly handlers = {
+    takeBack: ({ handles }: { handles: number[] }, fds: readonly Fd[]): Record<string, never> => {
+      for (const [index, handle] of handles.entries()) this.#fds.set(handle, fds[index] as Fd);
+      return {};
+    },
+  };
+
+  /** The descriptor of a handle, which the caller then owns; undefined if the custodian had none. */
+  take(handle: number): Fd | undefined {
+    const fd = this.#fds.get(handle);
+    this.#fds.delete(handle);
+    return fd;
+  }
+
+  /** Those that nobody took: closes them and tells their handles. */
+  closeRest(): number[] {
+    const handles = [...this.#fds.keys()];
+    for (const fd of this.#fds.values()) fd.close();
+    this.#fds.clear();
+    return handles;
+  }
+}
