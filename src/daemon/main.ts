@@ -66,7 +66,10 @@ async function supervise(options: RoleOptions): Promise<void> {
   readConfiguration(options.configPath);
   const roleArguments = ['--runtime-dir', options.runtimeDir, '--log-level', options.logLevel];
   if (options.configPath !== undefined) roleArguments.push('--config', options.configPath);
-  const supervisor = new Supervisor(roleArguments, log);
+  const supervisor = new Supervisor(roleArguments, log, () => {
+    isStopping = true;
+    void supervisor.stop().then(() => process.exit(1));
+  });
   let isStopping = false;
   const stop = (signal: string): void => {
     if (isStopping) {

@@ -6,6 +6,7 @@ import pino, { type Logger } from 'pino';
 import { WarpError } from '../shared/errors.ts';
 import { Fd } from '../sys/fd.ts';
 import { tryLock } from '../sys/process.ts';
+import type { ChildMessage, SupervisorMessage } from './supervisor.ts';
 
 export interface RoleOptions {
   readonly runtimeDir: string;
@@ -21,9 +22,19 @@ export function createLog(name: string, level: string): Logger {
   return pino({ name, level }, pino.destination({ dest: 2, sync: true }));
 }
 
-/** Tells the supervisor, if there is one, that this process serves. */
-export function tellReady(): void {
-  process.send?.({ type: 'ready' });
+/**
+ * Tells the supervisor, if there is one, that this process serves, and from then on that it still does: each ping is
+ * answered when a round of work is done. `whenWorked` calls back then; by default after a turn of the event loop.
+ */
+export function tellReady(whenWorked: (answer: () => void) => void = setImmediate): void {
+  const tell = (message: ChildMessage): void => {
+    // The pipe may be gone with the supervisor: that ends this process by itself.
+    process.send?.(message, undefined, undefined, () => {});
+  };
+  process.on('message', ({ type }: SupervisorMessage) => {
+    if (type === 'ping') whenWorked(() => tell({ type: 'pong' }));
+  });
+  tell({ type: 'ready' });
 }
 
 /**
@@ -50,7 +61,9 @@ export function endWhenTold(log: Logger, stop: (reason: string) => Promise<void>
   // A signal often goes to the whole process group. Under a supervisor it is the supervisor's to act on, in order.
   const isSupervised = process.send !== undefined;
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, isSupervised ? () => {} : end);
-  process.once('message', () => end('told by the supervisor'));
+  process.on('message', ({ type }: SupervisorMessage) => {
+    if (type === 'stop') end('told by the supervisor');
+  });
   process.once('disconnect', () => {
     if (!isStopping) end('the supervisor is gone');
   });

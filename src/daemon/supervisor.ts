@@ -1,5 +1,10 @@
-// Starts custodian, engine and broker in this order, each when the one before is ready; starts again what dies;
-// stops them in reverse order. What systemd does where there is one.
+// Starts custodian, engine and broker in this order, each when the one before is ready; starts again what dies, kills
+// and starts again what hangs, and gives up on what never comes to anything; stops them in reverse order. What systemd
+// does where there is one.
+//
+//     starting --ready--> serving --8 pings unanswered--> killed --> starting
+//         |                   \--dies---------------------------------^
+//         +--dies 8 times in a row without having served--> all stop
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +17,13 @@ const MAIN_MODULE = fileURLToPath(new URL('./main.js', import.meta.url));
 const SERVED_MILLIS = 1_000;
 /** What a child may take to stop in order before it is killed, milliseconds. */
 const STOP_MILLIS_MAX = 10_000;
+/** What a child may take to be ready, milliseconds: with the channels of ten thousand clients to take over. */
+const START_MILLIS_MAX = 60_000;
+/** How often each child is pinged, milliseconds, and how many pings it may leave unanswered. */
+const PING_MILLIS = 250;
+const PINGS_UNANSWERED_MAX = 8;
+/** Deaths in a row without having served after which there is no point in going on. */
+const FAILURES_MAX = 8;
 
 export const roles = ['custodian', 'engine', 'broker'] as const;
 export type Role = (typeof roles)[number];
@@ -34,18 +46,28 @@ interface Child {
   readyAtMillis: number | undefined;
   restarts: number;
   restartTimer: NodeJS.Timeout | undefined;
+  /** Pings since the last answer. Counted, not timed: what holds us up too is not the child's fault. */
+  pingsUnanswered: number;
 }
+
+/** What children are told. */
+export type SupervisorMessage = { readonly type: 'stop' } | { readonly type: 'ping' };
+/** What they tell. */
+export type ChildMessage = { readonly type: 'ready' } | { readonly type: 'pong' };
 
 export class Supervisor {
   readonly #arguments: readonly string[];
   readonly #log: Logger;
   readonly #children: Child[] = [];
+  readonly #onGivenUp: () => void;
+  #pinging: NodeJS.Timeout | undefined = undefined;
   #isStopping = false;
 
-  /** `roleArguments`: what each role is started with, after its name. */
-  constructor(roleArguments: readonly string[], log: Logger) {
+  /** `roleArguments`: what each role is started with, after its name. `onGivenUp`: one never comes to anything. */
+  constructor(roleArguments: readonly string[], log: Logger, onGivenUp: () => void) {
     this.#arguments = roleArguments;
     this.#log = log;
+    this.#onGivenUp = onGivenUp;
   }
 
   /** Process numbers by role, of those that run. */
@@ -63,10 +85,26 @@ export class Supervisor {
         readyAtMillis: undefined,
         restarts: 0,
         restartTimer: undefined,
+        pingsUnanswered: 0,
       };
       this.#children.push(child);
       await new Promise<void>((resolve, reject) => this.#spawn(child, resolve, reject));
     }
+    this.#pinging = setInterval(() => {
+      for (const child of this.#children) if (child.readyAtMillis !== undefined) this.#ping(child);
+    }, PING_MILLIS);
+  }
+
+  #ping(child: Child): void {
+    child.pingsUnanswered += 1;
+    if (child.pingsUnanswered <= PINGS_UNANSWERED_MAX) {
+      tell(child.process, { type: 'ping' });
+      return;
+    }
+    if (child.pingsUnanswered > PINGS_UNANSWERED_MAX + 1) return;
+    const hungMillis = PINGS_UNANSWERED_MAX * PING_MILLIS;
+    this.#log.error({ role: child.role, hungMillis }, 'a process hangs; killing it');
+    child.process?.kill('SIGKILL');
   }
 
   #spawn(child: Child, onReady: () => void, onFailed: (error: Error) => void): void {
@@ -75,7 +113,18 @@ export class Supervisor {
     });
     child.process = started;
     child.readyAtMillis = undefined;
-    started.on('message', () => {
+    child.pingsUnanswered = 0;
+    const timer = setTimeout(() => {
+      this.#log.error(
+        { role: child.role, waitedMillis: START_MILLIS_MAX },
+        'a process does not start; killing it',
+      );
+      started.kill('SIGKILL');
+    }, START_MILLIS_MAX);
+    started.on('message', ({ type }: ChildMessage) => {
+      child.pingsUnanswered = 0;
+      if (type !== 'ready') return;
+      clearTimeout(timer);
       child.readyAtMillis = performance.now();
       onReady();
     });
@@ -83,6 +132,7 @@ export class Supervisor {
     const onEnd = (code: number | null, signal: NodeJS.Signals | null): void => {
       if (hasEnded) return;
       hasEnded = true;
+      clearTimeout(timer);
       child.process = undefined;
       const wasReady = child.readyAtMillis !== undefined;
       if (!wasReady) onFailed(new ChildEndedError(child.role, code, signal));
@@ -101,7 +151,17 @@ export class Supervisor {
     const { readyAtMillis } = child;
     if (readyAtMillis !== undefined && performance.now() - readyAtMillis > SERVED_MILLIS)
       child.policy.served();
+    child.readyAtMillis = undefined;
     const pauseMillis = child.policy.died();
+    if (child.policy.failures > FAILURES_MAX) {
+      const { role } = child;
+      this.#log.fatal(
+        { role, found, failures: FAILURES_MAX },
+        'a process died again and again without having served: giving up; its last messages say why',
+      );
+      this.#onGivenUp();
+      return;
+    }
     child.restarts += 1;
     this.#log.warn(
       { role: child.role, found, pauseMillis, restarts: child.restarts },
@@ -118,6 +178,7 @@ export class Supervisor {
   /** Stops all in reverse order, each once the one after it has ended. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    clearInterval(this.#pinging);
     for (const child of this.#children) clearTimeout(child.restartTimer);
     for (const child of [...this.#children].reverse()) await this.#stopOne(child);
   }
@@ -127,7 +188,7 @@ export class Supervisor {
     const ended = new Promise((resolve) => {
       child.once('exit', resolve);
     });
-    child.send({ type: 'stop' });
+    tell(child, { type: 'stop' });
     const timer = setTimeout(() => {
       this.#log.error({ role }, `did not stop within ${STOP_MILLIS_MAX} ms; killing it`);
       child.kill('SIGKILL');
@@ -141,4 +202,9 @@ export class Supervisor {
     assert(this.#isStopping, 'a stop was tried first');
     for (const { process: child } of this.#children) child?.kill('SIGKILL');
   }
+}
+
+/** A child that is gone, or whose pipe is full since it hangs, hears nothing: its end says the rest. */
+function tell(child: ChildProcess | undefined, message: SupervisorMessage): void {
+  if (child?.connected === true) child.send(message, () => {});
 }

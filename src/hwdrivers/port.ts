@@ -25,6 +25,8 @@ export interface Port {
   readonly queue: HardwareQueue;
   /** The tag of the request that the device has begun but not completed; -1 if there is none. */
   runningTag(): number;
+  /** Whether the device can't do anything at the moment, however long one waits: its process was stopped. */
+  isStopped(): boolean;
   /** Asks the device to ring at its next completion; false if there is one already. */
   prepareSleep(): boolean;
   /** Makes memory reachable to the device under a handle, before the first request that names it. */

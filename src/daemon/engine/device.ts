@@ -31,6 +31,9 @@ import type { Tenant } from './tenant.ts';
  */
 const PORT_WORK_NANOS_MAX = 1_000_000;
 
+/** How long a port may make no progress before we look whether it was stopped, milliseconds. */
+const STOPPED_MILLIS = 500;
+
 const DEVICE_TIMEOUT = errorNumber('DEVICE_TIMEOUT');
 const DEVICE_RESET = errorNumber('DEVICE_RESET');
 const DEVICE_ERROR = errorNumber('DEVICE_ERROR');
@@ -323,13 +326,14 @@ export class Device {
     this.#events.onWake(this);
   }
 
-  /** Resets ports whose request runs past the limit. */
+  /** Resets ports whose request runs past the limit, and those that have stopped altogether. */
   checkTime(nowMillis: number): void {
     for (const port of this.#ports) {
-      const isLate = nowMillis - port.lastProgressMillis > this.description.requestMillisMax;
-      if (port.inFlight === 0 || port.state !== 'ready' || !isLate || port.isTimedOut) continue;
-      port.isTimedOut = true;
-      port.port.reset();
+      if (port.inFlight === 0 || port.state !== 'ready' || port.isTimedOut) continue;
+      const idleMillis = nowMillis - port.lastProgressMillis;
+      port.isTimedOut = idleMillis > this.description.requestMillisMax;
+      const isStopped = idleMillis > STOPPED_MILLIS && port.port.isStopped();
+      if (port.isTimedOut || isStopped) port.port.reset();
     }
   }
 

@@ -55,6 +55,8 @@ export class Engine {
   #postedCount = 0;
   /** Tenants whose channels wait for requests to complete. */
   readonly #limited = new Set<Tenant>();
+  /** Called after the next turn. */
+  readonly #onTurn: (() => void)[] = [];
   #spinMillis = SPIN_MILLIS_FIRST;
   #lastWorkMillis = 0;
   #sleptAtMillis = 0;
@@ -96,6 +98,12 @@ export class Engine {
     this.#turn();
   }
 
+  /** Calls back once a round of work is done; at once if there is none to do. */
+  whenWorked(done: () => void): void {
+    if (this.#isAsleep) setImmediate(done);
+    else this.#onTurn.push(done);
+  }
+
   forget(channel: Channel): void {
     channel.isAwake = false;
     channel.tenant.waiting.delete(channel);
@@ -122,6 +130,7 @@ export class Engine {
     }
     this.#dropIdle(now);
     this.#watchTime();
+    if (this.#onTurn.length > 0) for (const done of this.#onTurn.splice(0)) done();
     if (this.#isAsleep || this.#isTurnScheduled) return;
     this.#isTurnScheduled = true;
     setImmediate(this.#turn);

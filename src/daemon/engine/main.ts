@@ -116,7 +116,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     lock.close();
   });
   log.info({ devices: engine.devices.map(({ name }) => name) }, 'engine ready');
-  tellReady();
+  tellReady((answer) => engine.whenWorked(answer));
 }
 
 function openDevices(

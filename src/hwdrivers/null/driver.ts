@@ -24,6 +24,7 @@ export function openNullPort(events: PortEvents): Port {
   return {
     queue: open(),
     runningTag: () => -1,
+    isStopped: () => false,
     prepareSleep: () => true,
     addRegion() {},
     removeRegion() {},

@@ -19,6 +19,7 @@ import type { SessionParameters } from '../../shared/operations.ts';
 import { createSealedMemory, mapShared, type Mapping } from '../../sys/memory.ts';
 import { isPeerGone } from '../../sys/errno.ts';
 import { closeAll, type Descriptor, type Fd } from '../../sys/fd.ts';
+import { isStopped } from '../../sys/process.ts';
 import { createSocketPair, sendWithFds } from '../../sys/socket.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
 import { type HardwareQueue, SEND_FULL } from '../driver.ts';
@@ -28,6 +29,8 @@ import type { ControlMessage, SoftOptions } from './options.ts';
 
 const WORKER_MODULE = fileURLToPath(new URL('./worker.js', import.meta.url));
 const CONTROL_RETRY_MILLIS = 1;
+/** What a worker may take until it serves, milliseconds. */
+const START_MILLIS_MAX = 30_000;
 /** Deaths in a row without a completed request after which the device is called failed. */
 const FAILURES_MAX = 3;
 
@@ -100,6 +103,11 @@ class WorkerPort implements Port {
 
   runningTag(): number {
     return this.#life?.queue.runningTag() ?? -1;
+  }
+
+  isStopped(): boolean {
+    const pid = this.#life?.child.pid;
+    return pid !== undefined && isStopped(pid);
   }
 
   prepareSleep(): boolean {
@@ -179,14 +187,19 @@ class WorkerPort implements Port {
 
   #watch(life: Life): void {
     let output = '';
+    const timer = setTimeout(() => life.child.kill('SIGKILL'), START_MILLIS_MAX);
     life.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
       if (!output.endsWith('\n')) return;
+      clearTimeout(timer);
       this.#events.onReady(new Map(Object.entries(JSON.parse(output) as Record<string, string>)));
       output = '';
     });
     life.child.once('error', (error) => this.#died(life, error.message));
-    life.child.once('exit', (code, signal) => this.#died(life, signal ?? `exit code ${code}`));
+    life.child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      this.#died(life, signal ?? `exit code ${code}`);
+    });
   }
 
   #died(life: Life, found: string): void {
