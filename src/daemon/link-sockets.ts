@@ -21,8 +21,10 @@ function fdsPath(path: string): string {
 export class LinkServer {
   readonly #servers: Server[] = [];
   readonly #paths: readonly string[];
-  /** Accepted fds sockets that wait for their control socket. Only our own users can put one here. */
-  readonly #unpaired = new Set<Socket>();
+  /** Accepted fds sockets that wait for their control socket, with their names once these were read. Only our own users can put one here. */
+  readonly #unpaired = new Map<Socket, string | undefined>();
+  /** Each tries to find the fds socket of a control socket that has none yet. */
+  readonly #waiting = new Set<() => void>();
 
   static async listen(
     path: string,
@@ -31,13 +33,22 @@ export class LinkServer {
   ): Promise<LinkServer> {
     const server = new LinkServer(path);
     await server.#open(fdsPath(path), allowedUids, (socket) => {
-      server.#unpaired.add(socket);
+      server.#unpaired.set(socket, undefined);
+      for (const tryToPair of server.#waiting) tryToPair();
     });
     await server.#open(path, allowedUids, (socket) => {
       readPairName(socket, (name) => {
-        const fds = server.#findPair(name);
-        if (fds === undefined) socket.destroy();
-        else accept({ control: socket, fds: { number: socketNumber(fds), close: () => fds.destroy() } });
+        const tryToPair = (): void => {
+          const fds = server.#findPair(name);
+          if (fds === undefined) return;
+          server.#waiting.delete(tryToPair);
+          accept({ control: socket, fds: { number: socketNumber(fds), close: () => fds.destroy() } });
+          socket.resume();
+        };
+        // Two sockets, accepted in any order: the other one may still be on its way.
+        server.#waiting.add(tryToPair);
+        socket.once('close', () => server.#waiting.delete(tryToPair));
+        tryToPair();
       });
     });
     return server;
@@ -65,25 +76,39 @@ export class LinkServer {
     });
   }
 
+  /** The fds socket of that name, which is then no longer unpaired. */
   #findPair(name: string): Socket | undefined {
-    for (const socket of this.#unpaired) {
-      const received = receiveWithFds(socketNumber(socket), 'pair name');
-      if (received === 'empty') continue;
-      this.#unpaired.delete(socket);
-      if (received !== 'end' && received.bytes.toString('hex') === name) return socket;
-      socket.destroy();
+    for (const [socket, known] of this.#unpaired) {
+      const own = known ?? readName(socket);
+      if (own === 'end') {
+        this.#unpaired.delete(socket);
+        socket.destroy();
+      } else if (own === name) {
+        this.#unpaired.delete(socket);
+        return socket;
+      } else {
+        // Another's, whose control socket is on its way.
+        this.#unpaired.set(socket, own);
+      }
     }
     return undefined;
   }
 
   close(): void {
     for (const server of this.#servers) server.close();
-    for (const socket of this.#unpaired) socket.destroy();
+    for (const socket of this.#unpaired.keys()) socket.destroy();
     for (const path of this.#paths) rmSync(path, { force: true });
   }
 }
 
-/** Reads the first line of a control socket, then leaves it to its link. */
+/** The name that an fds socket begins with; undefined if it hasn't come yet. */
+function readName(socket: Socket): string | undefined {
+  const received = receiveWithFds(socketNumber(socket), 'pair name', PAIR_NAME_BYTES);
+  if (received === 'empty') return undefined;
+  return received === 'end' ? 'end' : received.bytes.toString('hex');
+}
+
+/** Reads the first line of a control socket, and pauses it for its link. */
 function readPairName(socket: Socket, onName: (name: string) => void): void {
   let text = '';
   const onData = (chunk: Buffer): void => {
@@ -99,7 +124,6 @@ function readPairName(socket: Socket, onName: (name: string) => void): void {
     }
     if (end + 1 < text.length) socket.unshift(text.slice(end + 1));
     onName(name);
-    socket.resume();
   };
   socket.on('data', onData);
   socket.resume();

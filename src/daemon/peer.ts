@@ -7,7 +7,7 @@ import { type Contract, type Handlers, Link } from './link.ts';
 import { connectLink } from './link-sockets.ts';
 
 const FIRST_PAUSE_MILLIS = 5;
-const LONGEST_PAUSE_MILLIS = 500;
+const LONGEST_PAUSE_MILLIS = 100;
 
 export interface PeerEvents<Serves extends Contract, Calls extends Contract> {
   /**
@@ -86,7 +86,8 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
         const sockets = await connectLink(this.#path);
         if (await this.#adopt(new Link(this.#name, sockets, this.#contracts, this.#handlers))) return;
       } catch (error) {
-        if (!(error instanceof WarpError) || error.code !== 'NO_DAEMON') throw error;
+        // Nobody listens, or the peer died at this moment: it will be back.
+        if (!(error instanceof WarpError)) throw error;
       }
       await sleep(pause);
     }

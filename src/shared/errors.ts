@@ -316,7 +316,7 @@ const rows = {
     140,
     CALL,
     'UNAVAILABLE',
-    'the engine is not running at the moment',
+    'a process of the daemon is not running at the moment',
     'try again shortly; the SDK does so by itself',
   ],
   DEADLINE_EXCEEDED: [

@@ -123,9 +123,16 @@ export interface ReceivedMessage {
   readonly fds: readonly Fd[];
 }
 
-/** Receives one message without waiting: 'empty' if there is none, 'end' if the peer has closed. */
-export function receiveWithFds(socket: number, label: string): ReceivedMessage | 'empty' | 'end' {
-  iovec.writeBigUInt64LE(BigInt(payload.length), iovecLayout.fields.iov_len.offset);
+/**
+ * Receives one message without waiting: 'empty' if there is none, 'end' if the peer has closed. On a stream, what follows
+ * bytes without descriptors may come along with them, unless at most `maxBytes` are asked for.
+ */
+export function receiveWithFds(
+  socket: number,
+  label: string,
+  maxBytes: number = payload.length,
+): ReceivedMessage | 'empty' | 'end' {
+  iovec.writeBigUInt64LE(BigInt(maxBytes), iovecLayout.fields.iov_len.offset);
   msghdr.writeBigUInt64LE(BigInt(control.length), msghdrLayout.fields.msg_controllen.offset);
   const { value, errno } = retryInterrupted(() =>
     callLibc('recvmsg', socket, msghdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC),

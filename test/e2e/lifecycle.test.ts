@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Connection, connect } from '../../src/client/connection.ts';
-import { daemonMain, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { currentPid, daemonMain, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 
 let daemon: TestDaemon | undefined;
 const connections: Connection[] = [];
@@ -31,14 +31,6 @@ async function open({ runtimeDir }: TestDaemon): Promise<Connection> {
 
 function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}`);
-}
-
-/** The process number of a role at the moment, from the log of its restarts. */
-function currentPid({ pids, log }: TestDaemon, role: string): number {
-  const restarted = [
-    ...log().matchAll(new RegExp(`"role":"${role}","pid":(\\d+),"msg":"started again"`, 'g')),
-  ];
-  return Number(restarted.at(-1)?.[1] ?? pids[role]);
 }
 
 async function gzipWorks(connection: Connection): Promise<void> {
