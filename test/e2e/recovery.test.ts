@@ -232,6 +232,21 @@ describe('when the broker dies', () => {
     client.close();
   });
 
+  it('a call that its caller has given up is taken back', async () => {
+    const started = await start('[devices.null0]\ndriver = "null"\n');
+    const connection = await open(started);
+    const client = await RawClient.open(started.runtimeDir, 16, 300);
+    const engine = currentPid(started, 'engine');
+    const { channel } = client;
+    process.kill(engine, 'SIGSTOP');
+    const given = client.control.call('RequestQueue', { channel, algorithm: 'nop' }, 'request a queue');
+    await expect(given).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    process.kill(engine, 'SIGCONT');
+    await started.logged(/"msg":"queue granted"[^]*"msg":"queue released"/);
+    expect(await connection.queues()).toEqual([]);
+    client.close();
+  });
+
   it('a call that was under way is carried out once', async () => {
     const started = await start();
     const connection = await open(started);
