@@ -3,12 +3,12 @@
 import type { AlgorithmName } from '../../shared/operations.ts';
 import type { Channel } from './channel.ts';
 import type { Device } from './device.ts';
+import { type DispatchQueue, NO_SLOT } from './dispatch.ts';
 import type { Flow, Schedulable } from './scheduler.ts';
 
-/** Ends the list of waiting slots. */
-export const NO_SLOT = -1;
+export { NO_SLOT };
 
-export class Queue implements Schedulable {
+export class Queue implements DispatchQueue {
   readonly channel: Channel;
   readonly number: number;
   readonly device: Device;
@@ -23,6 +23,7 @@ export class Queue implements Schedulable {
   firstSlot = NO_SLOT;
   lastSlot = NO_SLOT;
   nextQueue: Schedulable | undefined = undefined;
+  previousQueue: Schedulable | undefined = undefined;
   isScheduled = false;
 
   constructor(
