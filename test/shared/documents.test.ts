@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import { metricRows } from '../../src/daemon/broker/metrics.ts';
 import { descriptionOf, expectedOf } from '../../src/daemon/config/problems.ts';
 import { limitDefaults, sections } from '../../src/daemon/config/schema.ts';
 import { completionLayout, headerLayout, requestLayout } from '../../src/shared/channel/layout.ts';
@@ -81,6 +82,16 @@ describe('docs/CONFIG.md', () => {
       const { value } = parse(`value = ${descriptionOf(schema)?.example}`);
       expect(schema.safeParse(value).error, key).toBeUndefined();
     }
+  });
+});
+
+describe('docs/METRICS.md', () => {
+  it('has every metric, with type, labels and meaning', () => {
+    const rows = metricRows.map(
+      ({ name, type, labels, help }) =>
+        `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`,
+    );
+    expect(read('docs/METRICS.md')).toContain(rows.join('\n'));
   });
 });
 

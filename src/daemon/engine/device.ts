@@ -23,6 +23,7 @@ import { Dispatcher, NO_SLOT, PortLoad } from './dispatch.ts';
 import type { Queue } from './queue.ts';
 import type { Flow } from './scheduler.ts';
 import type { Tenant } from './tenant.ts';
+import { Usage } from './usage.ts';
 
 const NANOS_PER_MILLI = 1e6;
 
@@ -51,6 +52,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   resets = 0;
   libraries: ReadonlyMap<string, string> = new Map();
   readonly #flows = new Map<Tenant, Flow>();
+  readonly #usages = new Map<Tenant, Usage>();
   readonly #clock: Clock;
   readonly #events: DeviceEvents;
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
@@ -115,6 +117,21 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return flow;
   }
 
+  /** What a tenant has had of this device. */
+  usageOf(tenant: Tenant): Usage {
+    let usage = this.#usages.get(tenant);
+    if (usage === undefined) {
+      usage = new Usage();
+      this.#usages.set(tenant, usage);
+    }
+    return usage;
+  }
+
+  /** Of all tenants that have used it. */
+  get usages(): ReadonlyMap<Tenant, Usage> {
+    return this.#usages;
+  }
+
   /** The request is estimated to take longer than its tenant may keep the device. */
   isTooLong(queue: Queue, slot: number): boolean {
     const { requestNanosMax } = queue.channel.tenant.limits;
@@ -135,6 +152,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     if (outcome === SEND_FULL) return false;
     if (outcome === SEND_DONE) {
       this.completed += 1;
+      queue.usage.completed(channel.requestBytes(slot), 0, true);
       channel.complete(queue, slot, this.#completion);
     } else if (port.inFlight === 1) {
       port.lastProgressMillis = this.#clock.nowMillis;
@@ -164,7 +182,9 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       const slot = port.slotOf(tag);
       const isGood = completion[C_STATUS] === 0;
       if (!isGood) this.failed += 1;
-      this.account(queue, slot, port.release(tag), (completion[C_DEVICE_NANOS] as number) >>> 0, isGood);
+      const nanos = (completion[C_DEVICE_NANOS] as number) >>> 0;
+      this.account(queue, slot, port.release(tag), nanos, isGood);
+      queue.usage.completed(queue.channel.requestBytes(slot), nanos, isGood);
       queue.channel.complete(queue, slot, completion);
       count += 1;
     }

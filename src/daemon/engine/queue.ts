@@ -5,6 +5,7 @@ import type { Channel } from './channel.ts';
 import type { Device } from './device.ts';
 import { type DispatchQueue, NO_SLOT } from './dispatch.ts';
 import type { Flow, Schedulable } from './scheduler.ts';
+import type { Usage } from './usage.ts';
 
 export { NO_SLOT };
 
@@ -13,6 +14,8 @@ export class Queue implements DispatchQueue {
   readonly number: number;
   readonly device: Device;
   readonly flow: Flow;
+  /** What its tenant has had of its device. */
+  readonly usage: Usage;
   readonly algorithm: AlgorithmName;
   readonly algorithmIndex: number;
   /** Requests that may be in flight at once. */
@@ -38,6 +41,7 @@ export class Queue implements DispatchQueue {
     this.number = number;
     this.device = device;
     this.flow = flow;
+    this.usage = device.usageOf(channel.tenant);
     this.algorithm = algorithm.name;
     this.algorithmIndex = algorithm.index;
     this.depth = depth;
