@@ -78,7 +78,8 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
       if (port !== undefined) {
         const nanos = this.estimate(queue, slot);
         if (this.send(port, queue, slot, nanos)) {
-          scheduler.served(queue.flow, nanos);
+          // Where nothing costs anything there is nothing to remember of what nobody had to wait for.
+          if (!this.#isFree) scheduler.served(queue.flow, nanos);
           return;
         }
       }
@@ -165,13 +166,17 @@ function hasRoom(port: PortLoad, workNanosMax: number): boolean {
   return isShort && port.inFlight < port.depth && port.isReady;
 }
 
-/** A flow whose requests take longer than those of others is believed so soon, and forgiven slowly. */
+/**
+ * How much of a surprise is believed, in octaves: that a flow's requests take longer than others' soon, that they
+ * don't slowly. A single one that was held up, by whatever the host did meanwhile, doubles the estimate or so.
+ */
 const SLOWNESS_RISE = 1 / 4;
 const SLOWNESS_FALL = 1 / 32;
-const SLOWNESS_MAX = 64;
+const SLOWNESS_OCTAVES_MAX = 6;
 
-function correctSlowness(flow: Flow, found: number): void {
-  const bounded = Math.min(SLOWNESS_MAX, Math.max(1 / SLOWNESS_MAX, found));
-  const rate = bounded > flow.slowness ? SLOWNESS_RISE : SLOWNESS_FALL;
-  flow.slowness += (bounded - flow.slowness) * rate;
+/** `ratio`: how long a request took, beside what was estimated of anybody's. */
+function correctSlowness(flow: Flow, ratio: number): void {
+  const known = Math.log2(flow.slowness);
+  const found = Math.min(SLOWNESS_OCTAVES_MAX, Math.max(-SLOWNESS_OCTAVES_MAX, Math.log2(ratio)));
+  flow.slowness = 2 ** (known + (found - known) * (found > known ? SLOWNESS_RISE : SLOWNESS_FALL));
 }
