@@ -191,8 +191,6 @@ const waitRow: MetricRow = {
 
 export const metricRows: readonly MetricRow[] = [...numberRows, waitRow];
 
-export const METRICS_CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
-
 /** A picture as text, in the exposition format 0.0.4. */
 export async function formatMetrics(picture: Picture): Promise<string> {
   const registry = new Registry();

@@ -26,6 +26,6 @@ export class Refusals {
   }
 
   list(): RefusalCount[] {
-    return [...this.#byTenant.values()].flatMap((reasons) => [...reasons.values()]);
+    return [...this.#byTenant.values()].flatMap((reasons) => Array.from(reasons.values()));
   }
 }

@@ -341,7 +341,6 @@ const tenantKeys = {
 };
 
 const tenantSchema = z.strictObject({ ...tenantKeys, ...limitKeys }).partial();
-export type TenantConfiguration = z.infer<typeof tenantSchema>;
 
 const name = z
   .string()
