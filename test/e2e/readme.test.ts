@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configurationSchema } from '../../src/daemon/config/schema.ts';
 import { packageRoot } from '../../src/shared/package-files.ts';
 import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 
@@ -27,20 +26,5 @@ describe('README.md', () => {
     });
     expect(stderr).toBe('');
     expect(stdout.trim()).toBe(createHash('sha256').update('hello').digest('hex'));
-  });
-});
-
-describe('docs/CONFIG.md', () => {
-  it('has a row for each key, with its default', () => {
-    const page = readFileSync(join(packageRoot, 'docs/CONFIG.md'), 'utf8');
-    const { devices, limits } = configurationSchema.parse({ devices: { soft0: { driver: 'soft' } } });
-    const { soft0 } = devices;
-    if (soft0?.driver !== 'soft') throw new Error('soft0 is a soft device');
-    const { driver: _driver, queues: _queues, faults, backend, request_millis_max } = soft0;
-    const defaults = { ...limits, ...faults, backend: `\`"${backend}"\``, request_millis_max };
-    for (const [key, value] of Object.entries(defaults)) {
-      expect(page).toMatch(new RegExp(`\\| \`${key}\` \\|( soft \\|)? ${value} \\|`));
-    }
-    for (const key of ['driver', 'queues']) expect(page).toContain(`| \`${key}\` |`);
   });
 });

@@ -4,7 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { metricRows } from '../../src/daemon/broker/metrics.ts';
+import { descriptionOf, expectedOf } from '../../src/daemon/config/problems.ts';
+import { limitDefaults, sections } from '../../src/daemon/config/schema.ts';
 import { completionLayout, headerLayout, requestLayout } from '../../src/shared/channel/layout.ts';
 import { errorTable } from '../../src/shared/errors.ts';
 import type { Layout } from '../../src/shared/layout.ts';
@@ -42,6 +47,51 @@ describe('docs/ERRORS.md', () => {
 
   it('gives no number twice', () => {
     expect(new Set(errorTable.map(({ number }) => number)).size).toBe(errorTable.length);
+  });
+});
+
+/** A table of keys, as the page has it. */
+function keyTable({ heading, keys }: (typeof sections)[number]): string {
+  const defaults: Readonly<Record<string, unknown>> = heading === '[limits]' ? limitDefaults : {};
+  const defaultOf = (key: string, schema: z.ZodType): string => {
+    const fallback = descriptionOf(schema)?.fallback;
+    if (fallback !== undefined) return fallback;
+    const value = defaults[key] ?? schema.safeParse(undefined).data;
+    return value === undefined ? 'none' : `\`${JSON.stringify(value)}\``;
+  };
+  const rows = Object.entries(keys).map(([key, schema]) => {
+    const { meaning, unit = '', example } = descriptionOf(schema) ?? { meaning: '', example: '' };
+    const cells = [`\`${key}\``, defaultOf(key, schema), expectedOf(schema), unit, `\`${example}\``, meaning];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return ['| key | default | values | unit | example | meaning |', '|---|---|---|---|---|---|', ...rows].join(
+    '\n',
+  );
+}
+
+describe('docs/CONFIG.md', () => {
+  it.each(sections)(
+    'has every key of $heading, with default, values, unit, example and meaning',
+    (section) => {
+      expect(read('docs/CONFIG.md')).toContain(keyTable(section));
+    },
+  );
+
+  it.each(sections)('has examples for $heading that are taken', ({ keys }) => {
+    for (const [key, schema] of Object.entries(keys)) {
+      const { value } = parse(`value = ${descriptionOf(schema)?.example}`);
+      expect(schema.safeParse(value).error, key).toBeUndefined();
+    }
+  });
+});
+
+describe('docs/METRICS.md', () => {
+  it('has every metric, with type, labels and meaning', () => {
+    const rows = metricRows.map(
+      ({ name, type, labels, help }) =>
+        `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`,
+    );
+    expect(read('docs/METRICS.md')).toContain(rows.join('\n'));
   });
 });
 

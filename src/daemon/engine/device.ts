@@ -1,9 +1,7 @@
-// One device: its ports, its scheduler, and the requests that it holds.
+// One device: its ports and the requests that they hold, from where they were sent until they are completed, or the
+// port is lost. What goes to which port, and when, is the dispatcher's business (dispatch.ts).
 //
-//   waiting queues --scheduler--> dispatch --> port (hardware queue) --> reap --> the channel of the request
-//
-// Requests go to the port with the least estimated work in it, and only while that work is short: what waits in
-// front of the device can still be reordered for a newcomer, what waits inside can't.
+//   waiting queues --dispatcher--> port (hardware queue) --> reap --> the channel of the request
 
 import {
   C_DEVICE_NANOS,
@@ -20,16 +18,14 @@ import type { DriverEntry } from '../../hwdrivers/drivers.ts';
 import type { Port, PortEvents } from '../../hwdrivers/port.ts';
 import type { Descriptor, Fd } from '../../sys/fd.ts';
 import type { Clock } from './engine.ts';
-import { Costs, FLOOR_NANOS } from './costs.ts';
-import { NO_SLOT, type Queue } from './queue.ts';
-import { Flow, Scheduler } from './scheduler.ts';
+import { FLOOR_NANOS } from './costs.ts';
+import { Dispatcher, NO_SLOT, PortLoad } from './dispatch.ts';
+import type { Queue } from './queue.ts';
+import type { Flow } from './scheduler.ts';
 import type { Tenant } from './tenant.ts';
+import { Usage } from './usage.ts';
 
-/**
- * Estimated work that a port may hold before another request has to wait outside, nanoseconds: what an engine may need
- * to get a processor back from its own workers, on a host with few.
- */
-const PORT_WORK_NANOS_MAX = 1_000_000;
+const NANOS_PER_MILLI = 1e6;
 
 /** How long a port may make no progress before we look whether it was stopped, milliseconds. */
 const STOPPED_MILLIS = 500;
@@ -51,30 +47,23 @@ export interface DeviceEvents {
   onTrouble(device: Device, port: number, found: string, culprit: Tenant | undefined): void;
 }
 
-export class Device {
+export class Device extends Dispatcher<Queue, DevicePort> {
   readonly description: DeviceDescription;
-  readonly scheduler = new Scheduler<Queue>();
   queues = 0;
   completed = 0;
   failed = 0;
   resets = 0;
   libraries: ReadonlyMap<string, string> = new Map();
-  readonly #costs = new Costs();
   readonly #flows = new Map<Tenant, Flow>();
-  readonly #ports: DevicePort[] = [];
-  readonly #isFree: boolean;
+  readonly #usages = new Map<Tenant, Usage>();
   readonly #clock: Clock;
   readonly #events: DeviceEvents;
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
-  /** Requests that ran when an engine died: each runs again alone, before all others. */
-  readonly #suspects: { readonly queue: Queue; readonly slot: number }[] = [];
-  /** There are suspects, or one is in the device. */
-  #isCautious = false;
 
   /** `lifeline`: a descriptor for processes of its ports to hold. */
   constructor(description: DeviceDescription, clock: Clock, events: DeviceEvents, lifeline: Descriptor) {
+    super(description.isFree);
     this.description = description;
-    this.#isFree = description.isFree;
     this.#clock = clock;
     this.#events = events;
     for (let index = 0; index < description.ports; index++) {
@@ -82,18 +71,18 @@ export class Device {
         onWake: () => events.onWake(this),
         onReady: (libraries) => {
           this.libraries = libraries;
-          port.state = 'ready';
+          port.setState('ready');
           port.lastProgressMillis = performance.now();
           events.onWake(this);
         },
         onLost: (found) => this.#recover(port, index, found),
         onFailed: (found) => {
-          port.state = 'failed';
+          port.setState('failed');
           this.#events.onTrouble(this, index, `the port can't be brought up: ${found}`, undefined);
           if (this.state === 'failed') this.#failWaiting();
         },
       });
-      this.#ports.push(port);
+      this.ports.push(port);
     }
   }
 
@@ -103,21 +92,14 @@ export class Device {
 
   /** 'failed' only if no port is left that serves or may serve soon. */
   get state(): PortState {
-    const states = new Set(this.#ports.map(({ state }) => state));
+    const states = new Set(this.ports.map(({ state }) => state));
     if (states.has('ready')) return 'ready';
     return states.has('starting') ? 'starting' : 'failed';
   }
 
-  /** Requests inside the device. */
-  get inFlight(): number {
-    let sum = 0;
-    for (const port of this.#ports) sum += port.inFlight;
-    return sum;
-  }
-
   get busyPorts(): number {
     let sum = 0;
-    for (const port of this.#ports) if (port.inFlight > 0) sum += 1;
+    for (const port of this.ports) if (port.inFlight > 0) sum += 1;
     return sum;
   }
 
@@ -125,102 +107,50 @@ export class Device {
   flowOf(tenant: Tenant): Flow {
     let flow = this.#flows.get(tenant);
     if (flow === undefined) {
-      flow = new Flow(tenant.name, tenant.limits.weight);
+      flow = this.scheduler.createFlow(tenant.name, tenant.limits.weight);
+      tenant.flows.push(flow);
       this.#flows.set(tenant, flow);
     }
     return flow;
-  }
-
-  /** Whether requests wait for room in a port. */
-  get isWaiting(): boolean {
-    return !this.scheduler.isIdle || this.#isCautious;
-  }
-
-  /** Takes a request that was running when an engine died. */
-  submitSuspect(queue: Queue, slot: number): void {
-    this.#suspects.push({ queue, slot });
-    this.#isCautious = true;
-  }
-
-  /** Takes a request into its queue, for `dispatch`. */
-  enqueue(queue: Queue, slot: number): void {
-    queue.append(slot);
-    this.scheduler.activate(queue);
-  }
-
-  /** Takes a request: it goes to a port at once if nobody waits and there is room, into its queue otherwise. */
-  submit(queue: Queue, slot: number): void {
-    const { scheduler } = this;
-    if (scheduler.isIdle && !this.#isCautious) {
-      const port = this.#roomiestPort();
-      if (port !== undefined) {
-        const nanos = this.#estimate(queue, slot);
-        if (this.#send(port, queue, slot, nanos)) {
-          scheduler.served(queue.flow, nanos);
-          return;
-        }
-      }
-    }
-    this.enqueue(queue, slot);
   }
 
   /** Gives up what waits in a queue, which is no longer lent; what a device holds completes. */
   withdraw(queue: Queue, status: number): void {
     this.scheduler.remove(queue);
     while (queue.firstSlot !== NO_SLOT) queue.channel.fail(queue, queue.shift(), status);
-    for (let index = this.#suspects.length - 1; index >= 0; index--) {
-      const suspect = this.#suspects[index];
-      if (suspect?.queue !== queue) continue;
-      this.#suspects.splice(index, 1);
-      queue.channel.fail(queue, suspect.slot, status);
+    for (const slot of this.takeSuspects(queue)) queue.channel.fail(queue, slot, status);
+  }
+
+  /** What a tenant has had of this device. */
+  usageOf(tenant: Tenant): Usage {
+    let usage = this.#usages.get(tenant);
+    if (usage === undefined) {
+      usage = new Usage();
+      this.#usages.set(tenant, usage);
     }
+    return usage;
   }
 
-  /** Hands waiting requests to ports that have room; returns how many. */
-  dispatch(): number {
-    const { scheduler } = this;
-    if (this.#isCautious && !this.#dispatchSuspect()) return 0;
-    let count = 0;
-    for (let queue = scheduler.next(); queue !== undefined; queue = scheduler.next()) {
-      const port = this.#roomiestPort();
-      if (port === undefined) break;
-      const slot = queue.shift();
-      const nanos = this.#estimate(queue, slot);
-      if (!this.#send(port, queue, slot, nanos)) {
-        queue.prepend(slot);
-        break;
-      }
-      scheduler.dispatched(queue, nanos, queue.firstSlot !== NO_SLOT);
-      count += 1;
-    }
-    return count;
+  /** Of all tenants that have used it. */
+  get usages(): ReadonlyMap<Tenant, Usage> {
+    return this.#usages;
   }
 
-  /** One suspect at a time, with nothing else in the device. True if there are none left. */
-  #dispatchSuspect(): boolean {
-    if (this.inFlight > 0) return false;
-    const suspect = this.#suspects[0];
-    if (suspect === undefined) {
-      this.#isCautious = false;
-      return true;
-    }
-    const port = this.#roomiestPort();
-    if (port === undefined) return false;
-    const { queue, slot } = suspect;
-    const nanos = this.#estimate(queue, slot);
-    if (!this.#send(port, queue, slot, nanos)) return false;
-    this.#suspects.shift();
-    this.scheduler.settle(queue.flow, 0, nanos);
-    return false;
+  /** The request is estimated to take longer than its tenant may keep the device. */
+  isTooLong(queue: Queue, slot: number): boolean {
+    const { requestNanosMax } = queue.channel.tenant.limits;
+    return requestNanosMax !== undefined && this.estimate(queue, slot) > requestNanosMax;
   }
 
-  #estimate({ channel }: Queue, slot: number): number {
-    if (this.#isFree) return FLOOR_NANOS;
-    return this.#costs.estimate(channel.operationOf(slot), channel.requestBytes(slot));
+  protected operationOf({ channel }: Queue, slot: number): number {
+    return channel.operationOf(slot);
   }
 
-  /** False if the port can't take the request now. */
-  #send(port: DevicePort, queue: Queue, slot: number, nanos: number): boolean {
+  protected bytesOf({ channel }: Queue, slot: number): number {
+    return channel.requestBytes(slot);
+  }
+
+  protected send(port: DevicePort, queue: Queue, slot: number, nanos: number): boolean {
     const { channel } = queue;
     channel.started(slot);
     const outcome = port.send(queue, slot, nanos, this.#completion);
@@ -230,6 +160,7 @@ export class Device {
     }
     if (outcome === SEND_DONE) {
       this.completed += 1;
+      queue.usage.completed(channel.requestBytes(slot), 0, true);
       channel.complete(queue, slot, this.#completion);
     } else if (port.inFlight === 1) {
       port.lastProgressMillis = this.#clock.nowMillis;
@@ -237,21 +168,9 @@ export class Device {
     return true;
   }
 
-  #roomiestPort(): DevicePort | undefined {
-    const ports = this.#ports;
-    const first = ports[0] as DevicePort;
-    if (ports.length === 1) return first.hasRoom ? first : undefined;
-    let best: DevicePort | undefined;
-    for (let index = 0; index < ports.length; index++) {
-      const port = ports[index] as DevicePort;
-      if (port.hasRoom && (best === undefined || port.workNanos < best.workNanos)) best = port;
-    }
-    return best;
-  }
-
   /** Takes completions from all ports; returns how many. */
   reap(): number {
-    const ports = this.#ports;
+    const ports = this.ports;
     let count = 0;
     for (let index = 0; index < ports.length; index++) {
       const port = ports[index] as DevicePort;
@@ -269,8 +188,11 @@ export class Device {
       const queue = port.queueOf(tag);
       assert(queue !== undefined, 'a device completes requests that it was given');
       const slot = port.slotOf(tag);
-      const estimatedNanos = port.release(tag);
-      if (!this.#isFree) this.#account(queue, slot, estimatedNanos, completion);
+      const isGood = completion[C_STATUS] === 0;
+      if (!isGood) this.failed += 1;
+      const nanos = (completion[C_DEVICE_NANOS] as number) >>> 0;
+      this.account(queue, slot, port.release(tag), nanos, isGood);
+      queue.usage.completed(queue.channel.requestBytes(slot), nanos, isGood);
       queue.channel.complete(queue, slot, completion);
       count += 1;
     }
@@ -280,19 +202,13 @@ export class Device {
     return count;
   }
 
-  #account(queue: Queue, slot: number, estimatedNanos: number, completion: Int32Array): void {
-    if (completion[C_STATUS] !== 0) this.failed += 1;
-    const nanos = Math.max((completion[C_DEVICE_NANOS] as number) >>> 0, FLOOR_NANOS);
-    this.#costs.learn(queue.channel.operationOf(slot), queue.channel.requestBytes(slot), nanos);
-    this.scheduler.settle(queue.flow, estimatedNanos, nanos);
-  }
-
   /** A port was lost: what it was running gets a code, what it only held waits again. */
   #recover(port: DevicePort, index: number, found: string): void {
     this.#reapPort(port);
     const running = port.port.runningTag();
     const code = port.isTimedOut ? DEVICE_TIMEOUT : DEVICE_RESET;
     const culprit = running === -1 ? undefined : port.queueOf(running)?.channel.tenant;
+    const ranNanos = (this.#clock.nowMillis - port.lastProgressMillis) * NANOS_PER_MILLI;
     this.resets += 1;
     for (const tag of port.tagsInFlight()) {
       const queue = port.queueOf(tag) as Queue;
@@ -300,24 +216,24 @@ export class Device {
       const nanos = port.release(tag);
       if (tag === running) {
         this.failed += 1;
+        this.scheduler.settle(queue.flow, nanos, ranNanos);
         queue.channel.fail(queue, slot, code);
       } else if (queue.channel.isEnded) {
         queue.channel.fail(queue, slot, code);
       } else {
-        this.scheduler.settle(queue.flow, nanos, 0);
         queue.channel.requeued(slot);
-        queue.prepend(slot);
-        this.scheduler.activate(queue);
+        this.putBack(queue, slot, nanos);
       }
     }
     port.isTimedOut = false;
-    port.state = 'starting';
+    port.setState('starting');
     this.#events.onTrouble(this, index, found, culprit);
     this.#events.onWake(this);
   }
 
   #failWaiting(): void {
-    for (const { queue, slot } of this.#suspects.splice(0)) queue.channel.fail(queue, slot, DEVICE_ERROR);
+    for (let suspect = this.takeSuspect(); suspect !== undefined; suspect = this.takeSuspect())
+      suspect.queue.channel.fail(suspect.queue, suspect.slot, DEVICE_ERROR);
     for (let queue = this.scheduler.next(); queue !== undefined; queue = this.scheduler.next()) {
       const slot = queue.shift();
       this.scheduler.dispatched(queue, FLOOR_NANOS, queue.firstSlot !== NO_SLOT);
@@ -328,7 +244,7 @@ export class Device {
 
   /** Resets ports whose request runs past the limit, and those that have stopped altogether. */
   checkTime(nowMillis: number): void {
-    for (const port of this.#ports) {
+    for (const port of this.ports) {
       if (port.inFlight === 0 || port.state !== 'ready' || port.isTimedOut) continue;
       const idleMillis = nowMillis - port.lastProgressMillis;
       port.isTimedOut = idleMillis > this.description.requestMillisMax;
@@ -339,43 +255,39 @@ export class Device {
 
   /** Asks each port that holds requests to ring; false if one has completions already. */
   prepareSleep(): boolean {
-    for (const port of this.#ports) if (port.inFlight > 0 && !port.port.prepareSleep()) return false;
+    for (const port of this.ports) if (port.inFlight > 0 && !port.port.prepareSleep()) return false;
     return true;
   }
 
   addRegion(handle: number, memory: Fd, bytes: number): void {
-    for (const { port } of this.#ports) port.addRegion(handle, memory, bytes);
+    for (const { port } of this.ports) port.addRegion(handle, memory, bytes);
   }
 
   removeRegion(handle: number): void {
-    for (const { port } of this.#ports) port.removeRegion(handle);
+    for (const { port } of this.ports) port.removeRegion(handle);
   }
 
   addSession(handle: number, parameters: SessionParameters): void {
-    for (const { port } of this.#ports) port.addSession(handle, parameters);
+    for (const { port } of this.ports) port.addSession(handle, parameters);
   }
 
   removeSession(handle: number): void {
-    for (const { port } of this.#ports) port.removeSession(handle);
+    for (const { port } of this.ports) port.removeSession(handle);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#ports.map(({ port }) => port.close()));
+    await Promise.all(this.ports.map(({ port }) => port.close()));
   }
 }
 
 /** A port with the engine's account of what it holds: requests by tag. */
-class DevicePort {
+class DevicePort extends PortLoad {
   readonly port: Port;
   state: PortState = 'starting';
-  inFlight = 0;
-  /** Estimated device time of what it holds, nanoseconds. */
-  workNanos = 0;
   /** When it last completed a request, or took one while it held none; by the engine's clock. */
   lastProgressMillis = 0;
   isTimedOut = false;
   readonly #hardware: HardwareQueue;
-  readonly #depth: number;
   /** A stack: the free tags are those from `inFlight` on. */
   readonly #tags: Int32Array;
   readonly #queues: (Queue | undefined)[];
@@ -383,19 +295,20 @@ class DevicePort {
   readonly #nanos: Float64Array;
 
   constructor(open: (events: PortEvents) => Port, events: PortEvents) {
-    this.port = open(events);
-    this.#hardware = this.port.queue;
-    const { depth } = this.port.queue;
-    this.#depth = depth;
+    const port = open(events);
+    const { depth } = port.queue;
+    super(depth);
+    this.port = port;
+    this.#hardware = port.queue;
     this.#tags = Int32Array.from({ length: depth }, (_, index) => index);
     this.#queues = Array.from({ length: depth }, () => undefined);
     this.#slots = new Int32Array(depth);
     this.#nanos = new Float64Array(depth);
   }
 
-  get hasRoom(): boolean {
-    const isShort = this.inFlight === 0 || this.workNanos < PORT_WORK_NANOS_MAX;
-    return isShort && this.inFlight < this.#depth && this.state === 'ready';
+  setState(state: PortState): void {
+    this.state = state;
+    this.isReady = state === 'ready';
   }
 
   queueOf(tag: number): Queue | undefined {

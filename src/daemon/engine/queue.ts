@@ -3,16 +3,19 @@
 import type { AlgorithmName } from '../../shared/operations.ts';
 import type { Channel } from './channel.ts';
 import type { Device } from './device.ts';
+import { type DispatchQueue, NO_SLOT } from './dispatch.ts';
 import type { Flow, Schedulable } from './scheduler.ts';
+import type { Usage } from './usage.ts';
 
-/** Ends the list of waiting slots. */
-export const NO_SLOT = -1;
+export { NO_SLOT };
 
-export class Queue implements Schedulable {
+export class Queue implements DispatchQueue {
   readonly channel: Channel;
   readonly number: number;
   readonly device: Device;
   readonly flow: Flow;
+  /** What its tenant has had of its device. */
+  readonly usage: Usage;
   readonly algorithm: AlgorithmName;
   readonly algorithmIndex: number;
   /** Requests that may be in flight at once. */
@@ -23,6 +26,7 @@ export class Queue implements Schedulable {
   firstSlot = NO_SLOT;
   lastSlot = NO_SLOT;
   nextQueue: Schedulable | undefined = undefined;
+  previousQueue: Schedulable | undefined = undefined;
   isScheduled = false;
 
   constructor(
@@ -37,6 +41,7 @@ export class Queue implements Schedulable {
     this.number = number;
     this.device = device;
     this.flow = flow;
+    this.usage = device.usageOf(channel.tenant);
     this.algorithm = algorithm.name;
     this.algorithmIndex = algorithm.index;
     this.depth = depth;

@@ -1,54 +1,57 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Flow, QUANTUM_NANOS, type Schedulable, Scheduler } from '../../../src/daemon/engine/scheduler.ts';
+import { type Flow, type Schedulable, Scheduler } from '../../../src/daemon/engine/scheduler.ts';
 
 interface TestQueue extends Schedulable {
   readonly name: string;
+  /** Device time of each of its requests, nanoseconds. */
+  costNanos: number;
 }
 
-function createQueue(flow: Flow, name = flow.name): TestQueue {
-  return { flow, name, nextQueue: undefined, isScheduled: false };
+function createScheduler(): Scheduler<TestQueue> {
+  return new Scheduler<TestQueue>(({ costNanos }) => costNanos);
 }
 
-/** Serves `total` nanoseconds of always backlogged queues; device time by flow name. */
+function createQueue(flow: Flow, costNanos = 1_000, name = flow.name): TestQueue {
+  return { flow, name, costNanos, nextQueue: undefined, previousQueue: undefined, isScheduled: false };
+}
+
+/** Serves always backlogged queues until `total` nanoseconds are used; device time by flow name. */
 function serve(
   scheduler: Scheduler<TestQueue>,
-  costs: Map<TestQueue, () => number>,
+  queues: readonly TestQueue[],
   total: number,
 ): Map<string, number> {
-  const served = new Map<string, number>();
-  for (const queue of costs.keys()) scheduler.activate(queue);
+  const served = new Map<string, number>(queues.map(({ flow }) => [flow.name, 0]));
+  for (const queue of queues) scheduler.activate(queue);
   for (let sum = 0; sum < total; ) {
     const queue = scheduler.next() as TestQueue;
-    const cost = (costs.get(queue) as () => number)();
-    scheduler.dispatched(queue, cost, true);
-    served.set(queue.flow.name, (served.get(queue.flow.name) ?? 0) + cost);
-    sum += cost;
+    scheduler.dispatched(queue, queue.costNanos, true);
+    served.set(queue.flow.name, (served.get(queue.flow.name) ?? 0) + queue.costNanos);
+    sum += queue.costNanos;
   }
   return served;
 }
 
 describe('the scheduler', () => {
   it('shares device time by weight, whatever the sizes of requests', () => {
-    const scheduler = new Scheduler<TestQueue>();
+    const scheduler = createScheduler();
     const sizes = [300, 20_000, 900_000, 5_000_000];
-    const costs = new Map<TestQueue, () => number>();
-    for (let index = 0; index < 16; index++) {
-      const cost = sizes[index % sizes.length] as number;
-      costs.set(createQueue(new Flow(`t${index}`, index + 1)), () => cost);
-    }
+    const queues = Array.from({ length: 16 }, (_, index) =>
+      createQueue(scheduler.createFlow(`t${index}`, index + 1), sizes[index % sizes.length]),
+    );
     const total = 6e9;
-    const served = serve(scheduler, costs, total);
-    const normalised = [...served].map(([name, nanos]) => nanos / (Number(name.slice(1)) + 1));
-    const sum = normalised.reduce((a, b) => a + b);
-    const squares = normalised.reduce((a, b) => a + b * b, 0);
-    expect(sum ** 2 / (normalised.length * squares)).toBeGreaterThan(0.999);
+    const served = serve(scheduler, queues, total);
+    for (const [index, { flow, costNanos }] of queues.entries()) {
+      const due = (total * (index + 1)) / 136;
+      expect(Math.abs((served.get(flow.name) ?? 0) - due)).toBeLessThanOrEqual(costNanos + 5_000_000);
+    }
   });
 
   it('divides a flow among its queues in turn', () => {
-    const scheduler = new Scheduler<TestQueue>();
-    const flow = new Flow('a', 1);
-    const queues = ['q1', 'q2', 'q3'].map((name) => createQueue(flow, name));
+    const scheduler = createScheduler();
+    const flow = scheduler.createFlow('a', 1);
+    const queues = ['q1', 'q2', 'q3'].map((name) => createQueue(flow, 1_000, name));
     for (const queue of queues) scheduler.activate(queue);
     const order: string[] = [];
     for (let index = 0; index < 6; index++) {
@@ -59,63 +62,134 @@ describe('the scheduler', () => {
     expect(order).toEqual(['q1', 'q2', 'q3', 'q1', 'q2', 'q3']);
   });
 
+  it('lets the short request of a newcomer pass the long ones of all others', () => {
+    const scheduler = createScheduler();
+    const heavy = Array.from({ length: 16 }, (_, index) =>
+      createQueue(scheduler.createFlow(`heavy${index}`, 1), 5_000_000),
+    );
+    for (const queue of heavy) scheduler.activate(queue);
+    const light = createQueue(scheduler.createFlow('light', 1), 1_000);
+    for (let count = 0; count < 100; count++) {
+      const first = scheduler.next() as TestQueue;
+      scheduler.dispatched(first, first.costNanos, true);
+      scheduler.activate(light);
+      expect(scheduler.next()).toBe(light);
+      scheduler.dispatched(light, 1_000, false);
+    }
+  });
+
   it('keeps the debt of a flow that leaves and comes back, and no credit', () => {
-    const scheduler = new Scheduler<TestQueue>();
-    const heavy = createQueue(new Flow('heavy', 1));
+    const scheduler = createScheduler();
+    const flow = scheduler.createFlow('heavy', 1);
+    const heavy = createQueue(flow, 10_000_000);
+    const light = createQueue(scheduler.createFlow('light', 1));
     scheduler.activate(heavy);
     scheduler.next();
     scheduler.dispatched(heavy, 10_000_000, false);
-    expect(heavy.flow.balanceNanos).toBeLessThan(-9_000_000);
-    const again = createQueue(heavy.flow);
-    const light = createQueue(new Flow('light', 1));
-    const served = serve(
-      scheduler,
-      new Map([
-        [again, () => 1_000],
-        [light, () => 1_000],
-      ]),
-      9_000_000,
-    );
-    expect(served.get('heavy') ?? 0).toBe(0);
-    expect(served.get('light')).toBe(9_000_000);
-
-    const idle = new Flow('idle', 1);
-    scheduler.settle(idle, 1_000_000, 0);
-    expect(idle.balanceNanos).toBe(0);
+    expect(scheduler.debtOf(flow)).toBe(10_000_000);
+    const again = createQueue(flow);
+    const served = serve(scheduler, [again, light], 10_000_000);
+    expect(served.get('heavy')).toBe(0);
+    scheduler.remove(light);
+    scheduler.remove(again);
+    serve(scheduler, [createQueue(scheduler.createFlow('third', 1))], 50_000_000);
+    const later = serve(scheduler, [createQueue(light.flow), createQueue(flow)], 20_000_000);
+    expect(Math.abs((later.get('heavy') ?? 0) - (later.get('light') ?? 0))).toBeLessThanOrEqual(1_000);
   });
 
-  it('charges what is served while nobody waits as one turn: the rest is a debt', () => {
-    const scheduler = new Scheduler<TestQueue>();
-    const flow = new Flow('a', 2);
-    scheduler.served(flow, QUANTUM_NANOS);
-    expect(flow.balanceNanos).toBe(0);
-    scheduler.served(flow, 10 * QUANTUM_NANOS);
-    scheduler.served(flow, 10 * QUANTUM_NANOS);
-    expect(flow.balanceNanos).toBe(-8 * QUANTUM_NANOS);
+  it('charges what is served while nobody waits against those who come after', () => {
+    const scheduler = createScheduler();
+    const flow = scheduler.createFlow('a', 2);
+    scheduler.served(flow, 1_000_000);
+    expect(scheduler.debtOf(flow)).toBe(1_000_000);
+    // Nobody was kept waiting by the first, so its debt is over when it is served again.
+    scheduler.served(flow, 3_000_000);
+    expect(scheduler.debtOf(flow)).toBe(3_000_000);
+  });
+
+  it('charges the difference when the device time is known', () => {
+    const scheduler = createScheduler();
+    const flow = scheduler.createFlow('a', 4);
+    const queue = createQueue(flow);
+    scheduler.activate(queue);
+    scheduler.dispatched(queue, 1_000, true);
+    scheduler.settle(flow, 1_000, 50_000);
+    expect(scheduler.debtOf(flow)).toBe(50_000);
+    const other = createQueue(scheduler.createFlow('b', 4));
+    expect(serve(scheduler, [other], 45_000).get('b')).toBe(45_000);
+  });
+
+  it('charges what is no request to a flow that is away as well', () => {
+    const scheduler = createScheduler();
+    const flow = scheduler.createFlow('a', 1);
+    serve(scheduler, [createQueue(scheduler.createFlow('b', 1))], 1_000_000);
+    flow.charge(7_000);
+    flow.charge(7_000);
+    expect(scheduler.debtOf(flow)).toBe(14_000);
+  });
+
+  it('keeps a debt the same device time when the weight changes', () => {
+    const scheduler = createScheduler();
+    const flow = scheduler.createFlow('a', 0.01);
+    const queue = createQueue(flow, 1_000_000);
+    scheduler.activate(queue);
+    scheduler.dispatched(queue, 1_000_000, true);
+    flow.weight = 100;
+    expect(scheduler.debtOf(flow)).toBeCloseTo(1_000_000, 3);
   });
 
   it('serves a flow alone without pause, however deep in debt', () => {
-    const scheduler = new Scheduler<TestQueue>();
-    const queue = createQueue(new Flow('a', 1));
-    queue.flow.balanceNanos = -1e15;
+    const scheduler = createScheduler();
+    const queue = createQueue(scheduler.createFlow('a', 1));
+    queue.flow.charge(1e15);
     scheduler.activate(queue);
     expect(scheduler.next()).toBe(queue);
-    expect(queue.flow.balanceNanos).toBeGreaterThan(0);
-    expect(queue.flow.balanceNanos).toBeLessThanOrEqual(QUANTUM_NANOS);
+    scheduler.dispatched(queue, 1_000, true);
+    expect(scheduler.debtOf(queue.flow)).toBe(1_000);
+  });
+
+  it('is as exact after years as in the first second', () => {
+    const scheduler = createScheduler();
+    const slow = createQueue(scheduler.createFlow('slow', 0.01), 1_000_000_000);
+    // A request of one second has a length of 100 s in virtual time: a hundred million of them are three years.
+    for (let count = 0; count < 1_000_000; count++) {
+      scheduler.served(slow.flow, slow.costNanos * 100);
+    }
+    const queues = [
+      createQueue(scheduler.createFlow('a', 1_000), 200),
+      createQueue(scheduler.createFlow('b', 500), 200),
+    ];
+    const served = serve(scheduler, queues, 3_000_000);
+    expect(served.get('a')).toBe(2_000_000);
+    expect(served.get('b')).toBe(1_000_000);
+  });
+
+  it('takes a queue out in the same time, however many a flow has', () => {
+    const scheduler = createScheduler();
+    const flow = scheduler.createFlow('a', 1);
+    const queues = Array.from({ length: 100_000 }, () => createQueue(flow));
+    for (const queue of queues) scheduler.activate(queue);
+    // Each one a walk along the others, this would be five thousand million steps.
+    for (const queue of queues.reverse()) scheduler.remove(queue);
+    expect(scheduler.isIdle).toBe(true);
   });
 
   it('serves all that waits exactly once, through any order of arrivals, removals and settlements', () => {
     const event = fc.record({
-      what: fc.constantFrom('arrive', 'serve', 'serve', 'remove', 'settle'),
+      what: fc.constantFrom('arrive', 'serve', 'serve', 'remove', 'settle', 'reweigh', 'charge'),
       queue: fc.nat({ max: 5 }),
       cost: fc.nat({ max: 3_000_000 }),
     });
     fc.assert(
       fc.property(fc.array(event, { maxLength: 300 }), (events) => {
-        const scheduler = new Scheduler<TestQueue>();
-        const flows = [new Flow('a', 1), new Flow('b', 3), new Flow('c', 0.5)];
+        const scheduler = createScheduler();
+        const flows = [
+          scheduler.createFlow('a', 1),
+          scheduler.createFlow('b', 3),
+          scheduler.createFlow('c', 0.5),
+        ];
         const queues = Array.from({ length: 6 }, (_, index) =>
-          createQueue(flows[index % 3] as Flow, `q${index}`),
+          createQueue(flows[index % 3] as Flow, 1_000, `q${index}`),
         );
         const waiting = new Map<TestQueue, number>(queues.map((queue) => [queue, 0]));
         const countOf = (queue: TestQueue): number => waiting.get(queue) ?? 0;
@@ -123,12 +197,17 @@ describe('the scheduler', () => {
           const queue = queues[index] as TestQueue;
           if (what === 'arrive') {
             waiting.set(queue, countOf(queue) + 1);
+            queue.costNanos = cost;
             scheduler.activate(queue);
           } else if (what === 'remove') {
             waiting.set(queue, 0);
             scheduler.remove(queue);
           } else if (what === 'settle') {
             scheduler.settle(queue.flow, 1_000, cost);
+          } else if (what === 'charge') {
+            queue.flow.charge(cost);
+          } else if (what === 'reweigh') {
+            queue.flow.weight = 1 + cost / 1_000;
           } else {
             const next = scheduler.next();
             const isAny = queues.some((candidate) => countOf(candidate) > 0);
@@ -136,6 +215,8 @@ describe('the scheduler', () => {
             expect(scheduler.isIdle).toBe(!isAny);
             if (next === undefined) continue;
             expect(countOf(next)).toBeGreaterThan(0);
+            const ends = queues.filter((other) => countOf(other) > 0).map(({ flow }) => flow.endNanos);
+            expect(next.flow.endNanos).toBe(Math.min(...ends));
             waiting.set(next, countOf(next) - 1);
             scheduler.dispatched(next, cost, countOf(next) > 0);
           }

@@ -1,0 +1,119 @@
+// Who a caller is to us: which tenant its calls are charged to, with which limits. Pure.
+//
+// The first rule that holds decides, tenants and their rules in the order of the file; `default` takes who is left. All
+// keys of a rule have to hold. Users make control groups and units of their own, so those count only where just the
+// system's manager can have made them, or together with a user (docs/CONFIG.md says so to administrators).
+
+import type { Configuration, LimitsConfiguration, Rule } from './schema.ts';
+
+export const DEFAULT_TENANT = 'default';
+
+/** How much of a rate may be had at once, where nothing is said: a hundredth of a second of it. */
+const BURST_SECONDS = 0.01;
+
+export interface Caller {
+  /** undefined if it came over the network. */
+  readonly uid?: number | undefined;
+  /** All its groups. */
+  readonly gids?: readonly number[] | undefined;
+  /** Its control group, a path from the root of the hierarchy. */
+  readonly cgroup?: string | undefined;
+  readonly tlsSubject?: string | undefined;
+  /** The tenant that it says it is; counts in development only. */
+  readonly declared?: string | undefined;
+}
+
+export interface TenantMatch {
+  /** What accounts go by: the tenant of the file, or NAME:USER where each user is one. */
+  readonly tenant: string;
+  /** The table of the file that its limits are in. */
+  readonly section: string;
+  readonly limits: LimitsConfiguration;
+}
+
+/** undefined only for who declares a tenant that the file doesn't have. */
+export function matchTenant(configuration: Configuration, caller: Caller): TenantMatch | undefined {
+  const { tenants } = configuration;
+  if (configuration.declared_tenants && caller.declared !== undefined) {
+    const { declared } = caller;
+    return Object.hasOwn(tenants, declared) ? describeMatch(configuration, declared, caller) : undefined;
+  }
+  for (const [name, { match = [] }] of Object.entries(tenants)) {
+    if (match.some((rule) => doesRuleHold(rule, caller))) return describeMatch(configuration, name, caller);
+  }
+  return describeMatch(configuration, DEFAULT_TENANT, caller);
+}
+
+export function isAdministrator(configuration: Configuration, caller: Caller): boolean {
+  return caller.uid === 0 || configuration.administrators.some((rule) => doesRuleHold(rule, caller));
+}
+
+function describeMatch(configuration: Configuration, name: string, caller: Caller): TenantMatch {
+  const isEachUser = configuration.tenants[name]?.each_user ?? name === DEFAULT_TENANT;
+  return {
+    tenant: isEachUser ? `${name}:${caller.uid ?? caller.tlsSubject ?? ''}` : name,
+    section: Object.hasOwn(configuration.tenants, name) ? `tenants.${name}` : 'limits',
+    limits: limitsOf(configuration, name),
+  };
+}
+
+/** A tenant's limits: its own, and for the rest those of everybody. */
+export function limitsOf(configuration: Configuration, name: string): LimitsConfiguration {
+  const { match: _match, each_user: _eachUser, ...own } = configuration.tenants[name] ?? {};
+  return Object.assign({}, configuration.limits, own);
+}
+
+/** The rates of a tenant as a bucket takes them; undefined where there is no limit. */
+export function ratesOf(limits: LimitsConfiguration) {
+  return {
+    operations: rateOf(limits.ops_per_second, limits.ops_burst),
+    bytes: rateOf(limits.bytes_per_second, limits.bytes_burst),
+  };
+}
+
+function rateOf(perSecond: number | undefined, burst: number | undefined) {
+  if (perSecond === undefined) return undefined;
+  return { perSecond, burst: burst ?? Math.max(1, perSecond * BURST_SECONDS) };
+}
+
+function doesRuleHold(rule: Rule, caller: Caller): boolean {
+  const { uid, gid, unit, cgroup, tls_subject: tlsSubject } = rule;
+  if (uid !== undefined && caller.uid !== uid) return false;
+  if (gid !== undefined && caller.gids?.includes(gid) !== true) return false;
+  if (tlsSubject !== undefined && caller.tlsSubject !== tlsSubject) return false;
+  if (cgroup !== undefined && !isWithin(caller.cgroup, cgroup)) return false;
+  if (unit === undefined) return true;
+  const isOwn = uid !== undefined && userUnitOf(caller.cgroup) === unit;
+  return isOwn || systemUnitOf(caller.cgroup) === unit;
+}
+
+export function isWithin(path: string | undefined, above: string): boolean {
+  return path !== undefined && (path === above || path.startsWith(`${above}/`));
+}
+
+/** A user's own manager, below which the user makes what groups it likes. */
+const USER_MANAGER = /^user@\d+\.service$/;
+
+/** A path that leads below a user's own manager. */
+export function isUsersOwn(cgroup: string): boolean {
+  const steps = cgroup.split('/');
+  const at = steps.findIndex((step) => USER_MANAGER.test(step));
+  return at !== -1 && at < steps.length - 1;
+}
+
+/** The unit that the system's manager made: the first below its slices. What is further below is the unit's own affair. */
+function systemUnitOf(cgroup: string | undefined): string | undefined {
+  return unitIn(cgroup?.split('/').slice(1) ?? []);
+}
+
+/** The unit that the user's own manager made. */
+function userUnitOf(cgroup: string | undefined): string | undefined {
+  const steps = cgroup?.split('/') ?? [];
+  const manager = steps.findIndex((step) => USER_MANAGER.test(step));
+  return manager === -1 ? undefined : unitIn(steps.slice(manager + 1));
+}
+
+function unitIn(steps: readonly string[]): string | undefined {
+  const step = steps.find((candidate) => !candidate.endsWith('.slice'));
+  return step !== undefined && /\.(service|scope)$/.test(step) ? step : undefined;
+}

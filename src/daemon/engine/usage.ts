@@ -1,0 +1,54 @@
+// What one tenant has had of one device: requests, bytes, device time, and how long its requests waited. Counted where
+// requests move, so nothing here allocates.
+
+/** Waits are counted by powers of two of microseconds: bucket i holds those below 2^i, the last one all that are longer. */
+const WAIT_BUCKETS = 26;
+const MICROS_PER_MILLI = 1_000;
+
+/** Upper bounds of all buckets but the last, seconds. */
+export const waitBoundsSeconds: readonly number[] = Array.from(
+  { length: WAIT_BUCKETS - 1 },
+  (_, index) => 2 ** index / 1e6,
+);
+
+/** Counters as they are told to others. */
+export interface UsageCounts {
+  readonly requests: number;
+  /** Of the requests, those that ended with an error. */
+  readonly failed: number;
+  /** Input and output together. */
+  readonly bytes: number;
+  readonly deviceNanos: number;
+  readonly waitMillis: number;
+  /** How many requests waited for less than each of `waitBoundsSeconds`, and not less than the one before; then the rest. */
+  readonly waits: readonly number[];
+}
+
+export class Usage {
+  requests = 0;
+  failed = 0;
+  bytes = 0;
+  deviceNanos = 0;
+  waitMillis = 0;
+  readonly #waits = new Float64Array(WAIT_BUCKETS);
+
+  completed(bytes: number, deviceNanos: number, isGood: boolean): void {
+    this.requests += 1;
+    this.bytes += bytes;
+    this.deviceNanos += deviceNanos;
+    if (!isGood) this.failed += 1;
+  }
+
+  /** A request went to the device after so long in its queue. */
+  waited(millis: number): void {
+    this.waitMillis += millis;
+    const micros = Math.min(millis * MICROS_PER_MILLI, 2 ** WAIT_BUCKETS);
+    const bucket = Math.min(32 - Math.clz32(micros), WAIT_BUCKETS - 1);
+    this.#waits[bucket] = (this.#waits[bucket] as number) + 1;
+  }
+
+  counts(): UsageCounts {
+    const { requests, failed, bytes, deviceNanos, waitMillis } = this;
+    return { requests, failed, bytes, deviceNanos, waitMillis, waits: [...this.#waits] };
+  }
+}
