@@ -14,5 +14,5 @@ export interface Suite {
 const edu = ['-device', 'edu,dma_mask=0xffffffffffffffff'];
 
 export const suites: readonly Suite[] = [
-  { name: 'module', files: ['module.guest.ts'], hasIommu: true, devices: edu },
+  { name: 'port', files: ['module.guest.ts', 'port.guest.ts'], hasIommu: true, devices: edu },
 ];

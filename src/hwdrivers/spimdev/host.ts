@@ -12,8 +12,11 @@ export interface TakenQueue {
 }
 
 export interface SpimdevHost {
-  /** Takes a hardware queue; while there is none left, waits in line. */
-  takeQueue(): Promise<TakenQueue>;
+  /**
+   * Takes a hardware queue. While there is none left, waits in line, for as long as it takes or up to a deadline: then
+   * throws NO_HARDWARE_QUEUE.
+   */
+  takeQueue(options?: { readonly deadlineMillis: number }): Promise<TakenQueue>;
   /** Gives a hardware queue back: it is stopped for whoever still holds its descriptor. */
   returnQueue(id: number): Promise<void>;
   /** Makes memory reachable by the device; the device's address of its beginning. The memory stays the caller's. */
