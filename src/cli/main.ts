@@ -6,7 +6,9 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { connect, type Connection, WarpError } from '../client/index.ts';
 import { packageVersion } from '../shared/package-files.ts';
+import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
 import { showDevices } from './devices.ts';
+import { runDoctor } from './doctor/doctor.ts';
 import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
 import type { Direction } from './file-job.ts';
 import { checkGzipOptions, type GzipOptions, runGzip } from './gzip.ts';
@@ -69,6 +71,16 @@ program
   .command('queues')
   .description('list the queues that are lent: yours; all, for root and the user of the daemon')
   .action(() => withConnection((connection) => showQueues(connection, output)));
+
+program
+  .command('doctor')
+  .description('tell what this host has for WarpDrive, whether that is fine, and what to do; needs no daemon')
+  .option('--root <folder>', 'look at the files below another folder: a copy of /sys, /proc and so on', '/')
+  .action(async ({ root }: { readonly root: string }) => {
+    const { runtimeDir = defaultRuntimeDir(process.env, process.getuid?.() ?? 0) } =
+      program.opts<GlobalOptions>();
+    process.exitCode = await runDoctor(output, { root: resolve(root), runtimeDir: resolve(runtimeDir) });
+  });
 
 program
   .command('ping')

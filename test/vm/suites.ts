@@ -14,5 +14,6 @@ export interface Suite {
 const edu = ['-device', 'edu,dma_mask=0xffffffffffffffff'];
 
 export const suites: readonly Suite[] = [
-  { name: 'port', files: ['module.guest.ts', 'port.guest.ts'], hasIommu: true, devices: edu },
+  { name: 'custodian', files: ['module.guest.ts', 'custodian.guest.ts'], hasIommu: true, devices: edu },
+  { name: 'port', files: ['port.guest.ts'], hasIommu: true, devices: edu },
 ];

@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/vm/*.vm.ts'],
-    testTimeout: 400_000,
-    hookTimeout: 400_000,
+    testTimeout: 700_000,
+    hookTimeout: 300_000,
   },
 });

@@ -13,7 +13,8 @@ export function readAttribute(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (cause) {
-    throw unusable(`read ${path}`, (cause as Error).message, undefined, cause);
+    const hint = 'the driver of the device may be another version, or is going away: see "dmesg"';
+    throw unusable(`read ${path}`, (cause as Error).message, hint, cause);
   }
 }
 

@@ -9,7 +9,7 @@ import type { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device
 import { DeviceMemory } from '../../../src/hwdrivers/spimdev/device-memory.ts';
 import { openFds } from '../../../src/sys/fd.ts';
 import { loadEdu } from './modules.ts';
-import { debugFolder, openStore, parentFolder, PortRig, startDevice, TestRegion } from './rig.ts';
+import { openStore, parentFolder, PortRig, startDevice, TestRegion } from './rig.ts';
 
 function available(type = 'wd_edu-copy'): number {
   const path = join(parentFolder, 'mdev_supported_types', type, 'available_instances');

@@ -9,7 +9,8 @@ export default defineConfig({
     // Processes, as everywhere; one at a time: they share the guest's only parent device.
     pool: 'forks',
     maxWorkers: 1,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Emulated, and maybe on a busy host.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

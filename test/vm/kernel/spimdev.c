@@ -712,6 +712,7 @@ static void mdev_request(struct vfio_device *vdev, unsigned int count)
 
 static const struct vfio_device_ops mdev_vfio_ops = {
 	.name = "spimdev",
+	.release = vfio_free_device,
 	.open_device = mdev_open_device,
 	.close_device = mdev_close_device,
 	.ioctl = mdev_ioctl,
