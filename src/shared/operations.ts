@@ -37,7 +37,7 @@ export const PARAMETER_TAG_BYTES = 16;
 /** `fill`: the pattern, 8 bytes that repeat. */
 export const PARAMETER_PATTERN_BYTES = 8;
 /** `factorial`: the number, 32 bits. */
-export const PARAMETER_OPERAND_BYTES = 4;
+const PARAMETER_OPERAND_BYTES = 4;
 /** From here on a factorial is a multiple of 2^32, and its result 0. */
 export const FACTORIAL_OPERAND_MAX = 34;
 

@@ -32,9 +32,18 @@ describe('warpctl doctor', () => {
     expect(code).toBe(0);
     expect(of('IOMMU')).toMatchObject({ state: 'ok', found: 'dmar0; 1 groups' });
     expect(of('VFIO')).toMatchObject({ state: 'ok' });
-    expect(of('parent wd_edu0')).toMatchObject({ state: 'ok', found: 'SPIMDEV of RFC v1; memory: single-process' });
-    expect(of('type wd_edu-copy')).toMatchObject({ state: 'ok', found: '6 hardware queues left; queues of wd_edu_v1' });
-    expect(of('daemon')).toMatchObject({ state: 'note', hint: expect.stringContaining('warpdrived') as string });
+    expect(of('parent wd_edu0')).toMatchObject({
+      state: 'ok',
+      found: 'SPIMDEV of RFC v1; memory: single-process',
+    });
+    expect(of('type wd_edu-copy')).toMatchObject({
+      state: 'ok',
+      found: '6 hardware queues left; queues of wd_edu_v1',
+    });
+    expect(of('daemon')).toMatchObject({
+      state: 'note',
+      hint: expect.stringContaining('warpdrived') as string,
+    });
     expect(of('configuration')?.found).toMatch(/does not exist: the defaults hold/);
   });
 
@@ -62,7 +71,10 @@ describe('warpctl doctor', () => {
     const { code, of } = await doctor();
     expect(code).toBe(1);
     expect(of('group 7')).toMatchObject({ state: 'problem', found: 'not viable: 0000:00:04.0 (e1000e)' });
-    expect(of('group 8')).toMatchObject({ state: 'note', hint: expect.stringContaining('chmod 600') as string });
+    expect(of('group 8')).toMatchObject({
+      state: 'note',
+      hint: expect.stringContaining('chmod 600') as string,
+    });
     expect(of('mdev 0a1b2c3d')).toMatchObject({ state: 'problem' });
   });
 
@@ -70,7 +82,9 @@ describe('warpctl doctor', () => {
     tree.write(`${PARAMS}/dma_flag`, '6\n');
     tree.write(`${TYPE}/available_instances`, '0\n');
     const sva = await doctor();
-    expect(sva.of('parent wd_edu0')?.found).toBe('SPIMDEV of RFC v1; memory: per-process; SVA offered, not used');
+    expect(sva.of('parent wd_edu0')?.found).toBe(
+      'SPIMDEV of RFC v1; memory: per-process; SVA offered, not used',
+    );
     expect(sva.of('type wd_edu-copy')).toMatchObject({ state: 'note' });
     tree.write(`${PARAMS}/dma_flag`, '16\n');
     tree.write(`${TYPE}/device_api`, 'hisi_qm_v9\n');

@@ -109,7 +109,10 @@ async function unpack(folder: string, release: string): Promise<void> {
   // The only absolute path in the headers; the symbolic links between the packages are relative.
   const makefile = join(folder, 'usr/src', `linux-headers-${release}`, 'Makefile');
   const text = await readFile(makefile, 'utf8');
-  await writeFile(makefile, text.replace(/^include \/usr\/src\//m, 'include $(dir $(lastword $(MAKEFILE_LIST)))../'));
+  await writeFile(
+    makefile,
+    text.replace(/^include \/usr\/src\//m, 'include $(dir $(lastword $(MAKEFILE_LIST)))../'),
+  );
 }
 
 /** Of the image, with its thousands of modules, only what a guest uses. */

@@ -16,7 +16,8 @@ const MEMORY_MEBIBYTES = 1024;
 const SHARE_OPTIONS = 'security_model=none,multidevs=remap';
 
 /** What a kernel that is unwell says on its console, whether or not it went on. */
-const COMPLAINTS = /\b(?:Kernel panic|WARNING:|BUG:|Oops|Call Trace|general protection fault|UBSAN|KASAN|refcount_t)/;
+const COMPLAINTS =
+  /\b(?:Kernel panic|WARNING:|BUG:|Oops|Call Trace|general protection fault|UBSAN|KASAN|refcount_t)/;
 
 export interface GuestOptions {
   readonly kernel: DebianKernel;

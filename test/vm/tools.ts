@@ -63,7 +63,8 @@ export async function runTool(
     });
     return stdout;
   } catch (cause) {
-    const { stdout = '', stderr = '', message } = cause as Error & { stdout?: Buffer; stderr?: Buffer };
-    throw new Error(`${program} ${args.join(' ')} failed: ${message}\n${stdout}${stderr}`, { cause });
+    const { stdout, stderr, message } = cause as Error & { stdout?: Buffer; stderr?: Buffer };
+    const printed = [stdout, stderr].map((text) => text?.toString() ?? '').join('');
+    throw new Error(`${program} ${args.join(' ')} failed: ${message}\n${printed}`, { cause });
   }
 }

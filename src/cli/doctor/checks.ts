@@ -1,10 +1,18 @@
 // What warpctl doctor looks at: one function for each subject, all of them on a file system that begins at `root`, so
 // that they can be tried on trees of broken hosts. None of them opens a device or changes anything.
 
-import { accessSync, constants, existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { DMA_FLAG } from '../../hwdrivers/spimdev/abi.ts';
-import { driverOf } from '../../hwdrivers/spimdev/port.ts';
+import { driverOf } from '../../hwdrivers/spimdev/drivers.ts';
 import { hasSva, memoryModeOf } from '../../hwdrivers/spimdev/memory-mode.ts';
 import { parentNames, readParent, readTypes } from '../../hwdrivers/spimdev/parents.ts';
 import { WarpError } from '../../shared/errors.ts';
@@ -158,7 +166,8 @@ function checkMemlock(root: string): Finding[] {
   const found = `${soft ?? 'unknown'}${soft === undefined || soft === 'unlimited' ? '' : ' bytes'}, for this shell`;
   const isEnough = soft === 'unlimited' || Number(soft) >= MEMLOCK_BYTES_MIN;
   if (isEnough || !hasParents(root)) return [finding('memlock', 'ok', found)];
-  const hint = 'regions are locked while a device may reach them: LimitMEMLOCK=infinity for the custodian, unless it is root';
+  const hint =
+    'regions are locked while a device may reach them: LimitMEMLOCK=infinity for the custodian, unless it is root';
   return [finding('memlock', 'note', found, hint)];
 }
 

@@ -76,6 +76,8 @@ async function checkConfiguration(root: string): Promise<Finding> {
 
 function format(findings: readonly Finding[]): string {
   const rows = findings.map(({ subject, state, found }) => [subject, state, found]);
-  const hints = findings.flatMap(({ subject, hint }) => (hint === undefined ? [] : [`${subject}: ${hint}\n`]));
+  const hints = findings.flatMap(({ subject, hint }) =>
+    hint === undefined ? [] : [`${subject}: ${hint}\n`],
+  );
   return formatTable(columns, rows) + (hints.length === 0 ? '' : `\n${hints.join('')}`);
 }

@@ -63,7 +63,7 @@ export class DmaSpace {
   }
 
   async unmapAll(): Promise<void> {
-    for (const iova of [...this.#mapped.keys()]) await this.unmap(iova);
+    for (const iova of this.#mapped.keys()) await this.unmap(iova);
   }
 
   async #unmap(mapped: Mapped): Promise<void> {

@@ -11,7 +11,7 @@ interface Holder {
   readonly command: string;
 }
 
-export function findHolders(path: string, root = '/'): Holder[] {
+function findHolders(path: string, root = '/'): Holder[] {
   const proc = join(root, 'proc');
   const holders: Holder[] = [];
   for (const name of names(proc)) {

@@ -29,7 +29,11 @@ export class IovaSpace {
     const address = this.#findFrom(this.#next, needed) ?? this.#findFrom(FIRST, needed);
     if (address === undefined) {
       const operation = `find addresses for ${bytes} bytes`;
-      throw new WarpError('DEVICE_UNUSABLE', { operation, found: 'the device has none left', hint: 'release regions' });
+      throw new WarpError('DEVICE_UNUSABLE', {
+        operation,
+        found: 'the device has none left',
+        hint: 'release regions',
+      });
     }
     this.#ranges.set(address, needed);
     this.#next = address + needed;

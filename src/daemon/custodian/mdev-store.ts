@@ -8,8 +8,18 @@
 // An mdev is gone after a reboot, and its UUID could be given again: a mark of another boot says nothing.
 
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import type { MdevType, Parent } from '../../hwdrivers/spimdev/parents.ts';
 import { unusable } from '../../hwdrivers/spimdev/sysfs.ts';
@@ -22,6 +32,8 @@ import { writeSysfs } from './sysfs-writer.ts';
 
 /** Creating takes milliseconds, unless the parent is just going away. */
 const CREATE_MILLIS_MAX = 10_000;
+/** How often the kernel is looked at for an mdev that is going away: it tells nobody when it is gone. */
+const GONE_POLL_MILLIS = 20;
 
 const markSchema = z.strictObject({
   uuid: z.uuid(),
@@ -72,7 +84,7 @@ export class MdevStore {
     for (const file of readdirSync(this.#marks)) {
       const mark = this.#readMark(file);
       if (mark === undefined) continue;
-      const isHere = mark.bootId === this.#bootId && existsSync(this.#devicePath(mark.uuid));
+      const isHere = mark.bootId === this.#bootId && existsSync(this.#devicePath(mark));
       if (isHere) mdevs.push({ uuid: mark.uuid, parent: mark.parent, type: mark.type });
       else rmSync(join(this.#marks, file));
     }
@@ -83,8 +95,9 @@ export class MdevStore {
   async create(parent: Parent, type: MdevType, uuid: string = randomUUID()): Promise<Mdev> {
     const mdev = { uuid, parent: parent.name, type: type.name };
     const operation = `create an mdev ${type.name} on ${parent.name}`;
-    if (existsSync(this.#devicePath(uuid))) {
-      throw unusable(operation, `${this.#devicePath(uuid)} exists already`, 'choose another UUID, or none');
+    const taken = join(this.#root, 'sys/bus/mdev/devices', uuid);
+    if (existsSync(taken)) {
+      throw unusable(operation, `${taken} exists already`, 'choose another UUID, or none');
     }
     const mark = join(this.#marks, `${uuid}.json`);
     writeFileSync(mark, JSON.stringify({ ...mdev, instance: this.instance, bootId: this.#bootId }), {
@@ -92,7 +105,7 @@ export class MdevStore {
     });
     const path = join(type.path, 'create');
     const outcome = await writeSysfs(path, uuid, { deadlineMillis: CREATE_MILLIS_MAX });
-    if (outcome === 0 && existsSync(this.#devicePath(uuid))) return mdev;
+    if (outcome === 0 && existsSync(this.#devicePath(mdev))) return mdev;
     // A late write may still make it: then the mark has to stay, so that it is known as ours.
     if (outcome !== 'late') rmSync(mark);
     throw unusable(operation, `${path}: ${describeOutcome(outcome)}`, createHint(outcome));
@@ -102,16 +115,21 @@ export class MdevStore {
    * Removes one of ours; it is gone, then. Throws DEADLINE_EXCEEDED if somebody still uses it: the kernel removes it when
    * they let go, and the mark stays until then.
    */
-  async remove({ uuid }: Mdev, options: { readonly deadlineMillis: number }): Promise<void> {
+  async remove(mdev: Mdev, options: { readonly deadlineMillis: number }): Promise<void> {
+    const { uuid } = mdev;
+    const device = this.#devicePath(mdev);
     const mark = join(this.#marks, `${uuid}.json`);
     const operation = `remove the mdev ${uuid}`;
     if (this.#readMark(`${uuid}.json`) === undefined) {
       throw unusable(operation, 'it is not ours', 'whoever has made it can remove it');
     }
-    const path = join(this.#devicePath(uuid), 'remove');
-    const groupPath = this.#groupPath(uuid);
-    const outcome = existsSync(path) ? await writeSysfs(path, '1', options) : 0;
-    if (!existsSync(this.#devicePath(uuid))) {
+    const path = join(device, 'remove');
+    const groupPath = this.#groupPath(device);
+    const endMillis = performance.now() + options.deadlineMillis;
+    // The kernel takes the attribute away as soon as one removal has begun.
+    const outcome = existsSync(path) ? await writeSysfs(path, '1', options) : 'late';
+    while (existsSync(device) && performance.now() < endMillis) await setTimeout(GONE_POLL_MILLIS);
+    if (!existsSync(device)) {
       rmSync(mark, { force: true });
       return;
     }
@@ -141,13 +159,14 @@ export class MdevStore {
     this.#lock.close();
   }
 
-  #devicePath(uuid: string): string {
-    return join(this.#root, 'sys/bus/mdev/devices', uuid);
+  /** Below its parent: on the mdev bus it is not to be seen any more while its removal waits for who has it open. */
+  #devicePath({ parent, uuid }: Pick<Mdev, 'parent' | 'uuid'>): string {
+    return join(this.#root, 'sys/class/spimdev', parent, 'device', uuid);
   }
 
-  #groupPath(uuid: string): string | undefined {
+  #groupPath(device: string): string | undefined {
     try {
-      const group = basename(readlinkSync(join(this.#devicePath(uuid), 'iommu_group')));
+      const group = basename(readlinkSync(join(device, 'iommu_group')));
       return join(this.#root, 'dev/vfio', group);
     } catch {
       return undefined;

@@ -137,7 +137,9 @@ export class SpimdevDevice implements SpimdevHost {
     clearTimeout(this.#retryTimer);
     for (const { reject, timer } of this.#line.splice(0)) {
       clearTimeout(timer);
-      reject(new WarpError('CANCELLED', { operation: 'take a hardware queue', found: 'the device is closed' }));
+      reject(
+        new WarpError('CANCELLED', { operation: 'take a hardware queue', found: 'the device is closed' }),
+      );
     }
     for (const id of [...this.#queues.keys()]) await this.returnQueue(id);
     if (this.#opened !== undefined) {

@@ -79,7 +79,11 @@ function openNode(path: string, root: string, hint: string): Fd {
 function checkContainer(container: Fd, iommuType: number): void {
   const version = ioctl(container, vfioIoctls.VFIO_GET_API_VERSION, 0, 'ask VFIO for its version');
   if (version !== vfioConstants.VFIO_API_VERSION) {
-    throw unusable(`use ${container.label}`, `VFIO has version ${version}`, 'this kernel is too new or too old');
+    throw unusable(
+      `use ${container.label}`,
+      `VFIO has version ${version}`,
+      'this kernel is too new or too old',
+    );
   }
   if (ioctl(container, vfioIoctls.VFIO_CHECK_EXTENSION, iommuType, 'ask VFIO for an IOMMU') > 0) return;
   const found = `VFIO has no IOMMU of type ${iommuType}`;
@@ -95,7 +99,12 @@ function groupOf(uuid: string, root: string): string {
     const bare = `noiommu-${group}`;
     return existsSync(join(root, 'sys/class/vfio', bare)) ? bare : group;
   } catch (cause) {
-    throw unusable(`find the group of the mdev ${uuid}`, (cause as Error).message, 'it may have been removed', cause);
+    throw unusable(
+      `find the group of the mdev ${uuid}`,
+      (cause as Error).message,
+      'it may have been removed',
+      cause,
+    );
   }
 }
 
@@ -127,7 +136,12 @@ export interface DmaRange {
 
 /** Maps whole pages for the device. */
 export function mapDma(mdev: OpenMdev, range: DmaRange): void {
-  const map = argument(dmaMapLayout, { flags: DMA_FLAGS, vaddr: range.address, iova: range.iova, size: range.bytes });
+  const map = argument(dmaMapLayout, {
+    flags: DMA_FLAGS,
+    vaddr: range.address,
+    iova: range.iova,
+    size: range.bytes,
+  });
   dmaCall(mdev.container, vfioIoctls.VFIO_IOMMU_MAP_DMA, map, range);
   const share = argument(spimdevDmaLayout, { flags: DMA_FLAGS, iova: range.iova, size: range.bytes });
   const { value, errno } = tryIoctl(mdev.device, spimdevIoctls.VFIO_SPIMDEV_CMD_MAP_DMA, share);
@@ -155,7 +169,11 @@ function mapError({ iova, bytes }: Omit<DmaRange, 'address'>, errno: number): Wa
     ENOSPC: 'raise the number of mappings (module parameter dma_entry_limit of vfio_iommu_type1)',
     EEXIST: 'something else is mapped at this address of the device: is another program using it?',
   };
-  return unusable(`map ${bytes} bytes at 0x${iova.toString(16)} for a device`, `the kernel answered ${name}`, hints[name]);
+  return unusable(
+    `map ${bytes} bytes at 0x${iova.toString(16)} for a device`,
+    `the kernel answered ${name}`,
+    hints[name],
+  );
 }
 
 /** A struct for the kernel, with its own size in `argsz`. */

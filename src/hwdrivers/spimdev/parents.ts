@@ -19,7 +19,7 @@ const variants = [
   { name: 'RFC v1', group: 'params' },
   { name: 'openEuler', group: 'spimdev_para' },
 ] as const;
-export type Variant = (typeof variants)[number]['name'];
+type Variant = (typeof variants)[number]['name'];
 
 export interface MdevType {
   /** <drv>-<alg>, the name of its folder. */

@@ -3,35 +3,21 @@
 //
 //     take ---> open ---> serve ---> lost (stopped by somebody, reset, timed out) ---> give back ---> take ...
 
-import { asWarpError, WarpError } from '../../shared/errors.ts';
+import { asWarpError } from '../../shared/errors.ts';
 import { RestartPolicy } from '../../shared/restart-policy.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { type HardwareQueue, SEND_FULL } from '../driver.ts';
-import { eduDriver } from '../edu/driver.ts';
 import type { Port, PortEvents } from '../port.ts';
 import type { DeviceMemory } from './device-memory.ts';
-import type { SpimdevDriver, SpimdevQueue } from './driver.ts';
+import type { SpimdevQueue } from './driver.ts';
+import { driverOf } from './drivers.ts';
 import type { SpimdevHost } from './host.ts';
 import { SpimdevTransport } from './transport.ts';
-
-/** Drivers of queues, by the `device_api` that they say they serve. */
-const drivers: readonly SpimdevDriver[] = [eduDriver];
 
 /** Requests in one port at most: the tags of a queue that isn't there yet have to have a bound. */
 const PORT_DEPTH = 64;
 /** Queues lost in a row without a completed request after which the port is called failed. */
 const FAILURES_MAX = 3;
-
-/** The driver of a queue's format. Throws UNSUPPORTED, with what there is, for one that nobody knows. */
-export function driverOf(deviceApi: string): SpimdevDriver {
-  const driver = drivers.find(({ deviceApis }) => deviceApis.includes(deviceApi));
-  if (driver !== undefined) return driver;
-  throw new WarpError('UNSUPPORTED', {
-    operation: `drive a queue of "${deviceApi}"`,
-    found: 'no driver knows this device_api',
-    hint: `there are drivers for ${drivers.flatMap(({ deviceApis }) => deviceApis).join(', ')}`,
-  });
-}
 
 /** All that lives and dies with one hardware queue. */
 interface Life {
@@ -65,8 +51,7 @@ class SpimdevPort implements Port {
     this.#ignoreMemory = memory.listen(() => events.onWake());
     this.queue = {
       depth: PORT_DEPTH,
-      send: (rows, base, tag, completion) =>
-        this.#life?.queue.send(rows, base, tag, completion) ?? SEND_FULL,
+      send: (rows, base, tag, completion) => this.#life?.queue.send(rows, base, tag, completion) ?? SEND_FULL,
       recv: (completion) => {
         const isThere = this.#life?.queue.recv(completion) ?? false;
         if (isThere) this.#policy.served();

@@ -62,7 +62,7 @@ describe('VFIO', () => {
     const layouts = [groupStatusLayout, dmaMapLayout, dmaUnmapLayout].map(layoutExpressions);
     const expected = new Map([
       ...Object.entries({ ...vfioIoctls, ...vfioConstants }),
-      ...layouts.flatMap((layout) => [...layout]),
+      ...layouts.flatMap((layout) => Array.from(layout)),
     ]);
     expect(evaluateC(['<linux/vfio.h>'], [...expected.keys()])).toEqual(expected);
   });
@@ -86,10 +86,12 @@ describe('SPIMDEV', () => {
   });
 
   it.runIf(hasCompiler)("has these numbers and structs in the kernel module's header", () => {
-    const layouts = [spimdev.spimdevDmaLayout, edu.submissionLayout, edu.completionEntryLayout];
+    const layouts = [spimdev.spimdevDmaLayout, edu.submissionLayout, edu.completionEntryLayout].map(
+      layoutExpressions,
+    );
     const expected = new Map([
       ...Object.entries(ours),
-      ...layouts.flatMap((layout) => [...layoutExpressions(layout)]),
+      ...layouts.flatMap((layout) => Array.from(layout)),
     ]);
     expect(evaluateC([ourHeader], [...expected.keys()])).toEqual(expected);
   });

@@ -3,8 +3,14 @@
 import { renameSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { directRefusal, hasSva, memoryModeOf } from '../../../src/hwdrivers/spimdev/memory-mode.ts';
-import { type Parent, parentNames, readParent, readTypeFor, readTypes } from '../../../src/hwdrivers/spimdev/parents.ts';
-import { driverOf } from '../../../src/hwdrivers/spimdev/port.ts';
+import {
+  type Parent,
+  parentNames,
+  readParent,
+  readTypeFor,
+  readTypes,
+} from '../../../src/hwdrivers/spimdev/parents.ts';
+import { driverOf } from '../../../src/hwdrivers/spimdev/drivers.ts';
 import { PARAMS, SpimdevTree, TYPE } from '../../fixtures/spimdev-tree.ts';
 
 let tree: SpimdevTree;
@@ -31,7 +37,10 @@ describe('a parent', () => {
   it("is known by openEuler's names too, and by no others", () => {
     renameSync(tree.path(PARAMS), tree.path(PARAMS).replace('params', 'spimdev_para'));
     expect(read()).toMatchObject({ variant: 'openEuler', dmaFlag: 1 });
-    renameSync(tree.path(PARAMS).replace('params', 'spimdev_para'), tree.path(PARAMS).replace('params', 'attrs'));
+    renameSync(
+      tree.path(PARAMS).replace('params', 'spimdev_para'),
+      tree.path(PARAMS).replace('params', 'attrs'),
+    );
     expect(read).toThrow(/none of the groups params \(RFC v1\), spimdev_para \(openEuler\)/);
   });
 
@@ -57,7 +66,9 @@ describe('a parent', () => {
 
   it('without the type of an algorithm says which it has; without a driver, which there are', () => {
     expect(() => readTypeFor(read(), 'rsa')).toThrow(/no type for this algorithm.*it has: copy/);
-    expect(() => driverOf('hisi_qm_v9')).toThrow(/"hisi_qm_v9".*wd_edu_v1.*UNSUPPORTED|UNSUPPORTED.*wd_edu_v1/);
+    expect(() => driverOf('hisi_qm_v9')).toThrow(
+      /"hisi_qm_v9".*wd_edu_v1.*UNSUPPORTED|UNSUPPORTED.*wd_edu_v1/,
+    );
   });
 });
 

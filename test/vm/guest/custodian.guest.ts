@@ -2,7 +2,15 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,7 +64,9 @@ describe('parents', () => {
     expect(parentNames()).toEqual([PARENT]);
     const parent = readParent(PARENT);
     expect(parent).toMatchObject({ variant: 'RFC v1', iommuType: 3, dmaFlag: 1 });
-    expect(readTypes(parent).map(({ algorithm, deviceApi, available }) => [algorithm, deviceApi, available])).toEqual([
+    expect(
+      readTypes(parent).map(({ algorithm, deviceApi, available }) => [algorithm, deviceApi, available]),
+    ).toEqual([
       ['copy', 'wd_edu_v1', 3],
       ['factorial', 'wd_edu_v1', 3],
     ]);
@@ -64,7 +74,9 @@ describe('parents', () => {
 
   it('that are not there, or have no such algorithm, are told as such', () => {
     expect(() => readParent('other')).toThrow(/\/sys\/class\/spimdev\/other\/device does not exist.*wd_edu0/);
-    expect(() => readTypeFor(readParent(PARENT), 'rsa')).toThrow(/no type for this algorithm.*copy, factorial/);
+    expect(() => readTypeFor(readParent(PARENT), 'rsa')).toThrow(
+      /no type for this algorithm.*copy, factorial/,
+    );
   });
 });
 
@@ -90,9 +102,9 @@ describe('mdevs', () => {
     const gone = { ...type, path: join(type.path, 'gone') };
     await expect(store.create(parent, gone)).rejects.toThrow(/ENOENT.*its driver, is gone/);
     expect(readdirSync(join(stateDir, 'mdevs'))).toEqual([]);
-    await expect(
-      store.remove({ uuid: foreign, parent: PARENT, type: type.name }, LONG),
-    ).rejects.toThrow(/it is not ours/);
+    await expect(store.remove({ uuid: foreign, parent: PARENT, type: type.name }, LONG)).rejects.toThrow(
+      /it is not ours/,
+    );
     expect(existsSync(join(devices, foreign))).toBe(true);
     removeForeign(foreign);
   });
@@ -116,7 +128,9 @@ describe('mdevs', () => {
     const device = await startDevice(store);
     const path = groupPathOf(device.uuid);
     const held = openSync(path, 'r+');
-    await expect(device.takeQueue()).rejects.toThrow(new RegExp(`open ${path}: EBUSY.*held by ${process.pid}`));
+    await expect(device.takeQueue()).rejects.toThrow(
+      new RegExp(`open ${path}: EBUSY.*held by ${process.pid}`),
+    );
     closeSync(held);
     await device.takeQueue().then(({ fd }) => fd.close());
     await device.close();
@@ -152,7 +166,10 @@ describe('memory', () => {
     const first = await startDevice(store, iovas);
     const second = await startDevice(store, iovas, 'factorial');
     const large = createSealedMemory('large', 9 * 2 ** 20 + 5);
-    const at = await Promise.all([first.mapMemory(large, 9 * 2 ** 20 + 5), second.mapMemory(large, 9 * 2 ** 20 + 5)]);
+    const at = await Promise.all([
+      first.mapMemory(large, 9 * 2 ** 20 + 5),
+      second.mapMemory(large, 9 * 2 ** 20 + 5),
+    ]);
     expect(at[1] - at[0]).toBe(9 * 2 ** 20 + 2 * 4096);
     await first.unmapMemory(at[0]);
     await expect(first.unmapMemory(at[0])).rejects.toThrow(/nothing is mapped there/);
@@ -191,4 +208,3 @@ function firstLine(child: ChildProcess): Promise<string> {
     child.once('exit', (code) => reject(new Error(`the child ended with ${code}`)));
   });
 }
-

@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { IovaSpace } from '../../../src/daemon/custodian/iova-space.ts';
 import { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
 import { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device.ts';
-import { ROW_PARAMETERS, ROW_WORDS, SEND_DONE, SEND_FULL } from '../../../src/hwdrivers/driver.ts';
+import {
+  ROW_PARAMETERS,
+  ROW_WORDS,
+  SEND_DONE,
+  SEND_FULL,
+  SEND_TAKEN,
+} from '../../../src/hwdrivers/driver.ts';
 import type { Port } from '../../../src/hwdrivers/port.ts';
 import { DeviceMemory } from '../../../src/hwdrivers/spimdev/device-memory.ts';
 import { openSpimdevPort } from '../../../src/hwdrivers/spimdev/port.ts';
@@ -153,17 +159,21 @@ export class PortRig {
 
   async #send(row: Int32Array): Promise<Outcome> {
     const tag = this.#nextTag++ % this.port.queue.depth;
-    let answer = SEND_FULL;
+    let outcome: Promise<Outcome> | undefined;
     await this.until(() => {
-      answer = this.port.queue.send(row, 0, tag, this.#completion);
+      const answer = this.port.queue.send(row, 0, tag, this.#completion);
+      if (answer === SEND_DONE) outcome = Promise.resolve(this.#outcome());
+      if (answer === SEND_TAKEN) outcome = this.#completionOf(tag);
       return answer !== SEND_FULL;
     });
-    if (answer === SEND_DONE) return this.#outcome();
-    const outcome = new Promise<Outcome>((resolve) => {
+    this.#wake();
+    return await (outcome as Promise<Outcome>);
+  }
+
+  #completionOf(tag: number): Promise<Outcome> {
+    return new Promise((resolve) => {
       this.#pending.set(tag, resolve);
     });
-    this.#wake();
-    return outcome;
   }
 
   #wake(): void {
