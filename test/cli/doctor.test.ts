@@ -120,3 +120,27 @@ describe('warpctl doctor', () => {
     expect(stdout.toString()).toMatch(/^VFIO: modprobe -a mdev$/m);
   });
 });
+
+describe('warpctl mdev', () => {
+  const mdev = (...args: string[]): ReturnType<typeof warpctl> => warpctl(['mdev', ...args, '--root', tree.root]);
+
+  it('lists types with the queues that are left, and mdevs with their parent and group', async () => {
+    expect((await mdev('types')).stdout.toString()).toBe(
+      'PARENT   TYPE         QUEUES LEFT  QUEUE FORMAT\nwd_edu0  wd_edu-copy            6  wd_edu_v1\n',
+    );
+    expect((await mdev('list')).stdout.toString()).toBe('no mdevs\n');
+    const uuid = '0a1b2c3d-0000-4000-8000-000000000000';
+    mkdirSync(tree.path(`sys/devices/pci0000:00/0000:00:03.0/${uuid}`));
+    tree.link(`sys/bus/mdev/devices/${uuid}/mdev_type`, '../mdev_supported_types/wd_edu-copy');
+    tree.link(`sys/bus/mdev/devices/${uuid}/iommu_group`, '../../../kernel/iommu_groups/3');
+    expect((await mdev('list')).stdout.toString()).toContain(`${uuid}  wd_edu0  wd_edu-copy  3\n`);
+  });
+
+  it('without a parent says so; a broken one is an error', async () => {
+    tree.remove(TYPE);
+    const broken = await mdev('types');
+    expect([broken.code, broken.stderr]).toEqual([1, expect.stringContaining('has no mdev type')]);
+    tree.remove('sys/class/spimdev');
+    expect((await mdev('types')).stdout.toString()).toBe('no SPIMDEV parent\n');
+  });
+});

@@ -89,10 +89,7 @@ describe('SPIMDEV', () => {
     const layouts = [spimdev.spimdevDmaLayout, edu.submissionLayout, edu.completionEntryLayout].map(
       layoutExpressions,
     );
-    const expected = new Map([
-      ...Object.entries(ours),
-      ...layouts.flatMap((layout) => Array.from(layout)),
-    ]);
+    const expected = new Map([...Object.entries(ours), ...layouts.flatMap((layout) => Array.from(layout))]);
     expect(evaluateC([ourHeader], [...expected.keys()])).toEqual(expected);
   });
 });
