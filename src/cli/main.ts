@@ -74,7 +74,11 @@ program
   .action(() => withConnection((connection) => showQueues(connection, output)));
 
 const mdev = program.command('mdev').description('look at mediated devices; needs no daemon');
-const rootOption = ['--root <folder>', 'look at the files below another folder: a copy of /sys, /proc and so on', '/'] as const;
+const rootOption = [
+  '--root <folder>',
+  'look at the files below another folder: a copy of /sys, /proc and so on',
+  '/',
+] as const;
 mdev
   .command('types')
   .description('list what the parents offer, and how many hardware queues are left')

@@ -39,7 +39,9 @@ export function showMdevs(output: Output, root: string): void {
   const folder = join(root, 'sys/bus/mdev/devices');
   const mdevs = listFolder(folder).map((uuid) => ({
     uuid,
-    parent: parentNames(root).find((name) => existsSync(join(root, 'sys/class/spimdev', name, 'device', uuid))),
+    parent: parentNames(root).find((name) =>
+      existsSync(join(root, 'sys/class/spimdev', name, 'device', uuid)),
+    ),
     type: linkName(join(folder, uuid, 'mdev_type')),
     group: linkName(join(folder, uuid, 'iommu_group')),
   }));

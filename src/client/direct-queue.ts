@@ -44,10 +44,10 @@ export class DirectQueue {
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
   /** Tags that are free: the driver brings a request's back with its completion. */
   readonly #freeTags: number[];
-  readonly #cookies: (number | undefined)[];
+  /** Of the requests in flight by their tags, in the order in which they were sent. */
+  readonly #cookies = new Map<number, number>();
   /** Completed while they were sent. */
   readonly #done: Completion[] = [];
-  #inFlight = 0;
   #isReleased = false;
 
   /** Takes the queue over. Throws UNSUPPORTED if no driver knows its format. */
@@ -57,12 +57,11 @@ export class DirectQueue {
     this.#hardware = driver.open(this.#transport);
     this.depth = this.#hardware.depth;
     this.#freeTags = Array.from({ length: this.depth }, (_, tag) => tag);
-    this.#cookies = Array.from({ length: this.depth }, () => undefined);
   }
 
   /** Requests sent whose completions the program has not received yet. */
   get inFlight(): number {
-    return this.#inFlight + this.#done.length;
+    return this.#cookies.size + this.#done.length;
   }
 
   /** False when the queue is full. Throws RELEASED once the queue is over. */
@@ -81,8 +80,7 @@ export class DirectQueue {
       return true;
     }
     this.#freeTags.pop();
-    this.#cookies[tag] = cookie;
-    this.#inFlight += 1;
+    this.#cookies.set(tag, cookie);
     return true;
   }
 
@@ -91,11 +89,17 @@ export class DirectQueue {
     for (let index = into.length; index < max; index++) into.push(emptyCompletion());
     let count = 0;
     while (count < max && this.#done.length > 0) into[count++] = present(this.#done.shift(), 'a completion');
-    while (count < max && this.#inFlight > 0 && !this.#isReleased && this.#hardware.recv(this.#completion)) {
+    while (
+      count < max &&
+      this.#cookies.size > 0 &&
+      !this.#isReleased &&
+      this.#hardware.recv(this.#completion)
+    ) {
       this.#fill(present(into[count], 'an object'), this.#release(this.#completion[C_SLOT] as number));
       count += 1;
     }
-    if (count < max && this.#inFlight > 0 && this.#isOver) count += this.#interrupt(into, count, max - count);
+    if (count < max && this.#cookies.size > 0 && this.#isOver)
+      count += this.#interrupt(into, count, max - count);
     return count;
   }
 
@@ -129,16 +133,15 @@ export class DirectQueue {
 
   /** The cookie of a request that is over. */
   #release(tag: number): number {
-    const cookie = present(this.#cookies[tag], `request ${tag}`);
-    this.#cookies[tag] = undefined;
+    const cookie = present(this.#cookies.get(tag), `request ${tag}`);
+    this.#cookies.delete(tag);
     this.#freeTags.push(tag);
-    this.#inFlight -= 1;
     return cookie;
   }
 
   /** The queue is over: what it held may have run. */
   #interrupt(into: Completion[], from: number, max: number): number {
-    const lost = [...this.#cookies.keys()].filter((tag) => this.#cookies[tag] !== undefined).slice(0, max);
+    const lost = [...this.#cookies.keys()].slice(0, max);
     for (const [index, tag] of lost.entries()) {
       this.#completion.fill(0);
       this.#completion[C_STATUS] = INTERRUPTED;

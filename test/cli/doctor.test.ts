@@ -122,7 +122,8 @@ describe('warpctl doctor', () => {
 });
 
 describe('warpctl mdev', () => {
-  const mdev = (...args: string[]): ReturnType<typeof warpctl> => warpctl(['mdev', ...args, '--root', tree.root]);
+  const mdev = (...args: string[]): ReturnType<typeof warpctl> =>
+    warpctl(['mdev', ...args, '--root', tree.root]);
 
   it('lists types with the queues that are left, and mdevs with their parent and group', async () => {
     expect((await mdev('types')).stdout.toString()).toBe(

@@ -14,7 +14,12 @@ export interface Suite {
 const edu = ['-device', 'edu,dma_mask=0xffffffffffffffff'];
 
 export const suites: readonly Suite[] = [
-  { name: 'custodian', files: ['module.guest.ts', 'custodian.guest.ts'], hasIommu: true, devices: edu },
+  {
+    name: 'custodian',
+    files: ['module.guest.ts', 'custodian.guest.ts', 'regions.guest.ts'],
+    hasIommu: true,
+    devices: edu,
+  },
   { name: 'direct', files: ['direct.guest.ts'], hasIommu: true, devices: edu },
   { name: 'port', files: ['port.guest.ts'], hasIommu: true, devices: edu },
 ];

@@ -30,8 +30,8 @@ import { tryLock } from '../../sys/process.ts';
 import { describeHolders } from './holders.ts';
 import { writeSysfs } from './sysfs-writer.ts';
 
-/** Creating takes milliseconds, unless the parent is just going away. */
-const CREATE_MILLIS_MAX = 10_000;
+/** Creating takes milliseconds, unless the parent is just going away; starting the helper on a busy host takes longer. */
+const CREATE_MILLIS_MAX = 30_000;
 /** How often the kernel is looked at for an mdev that is going away: it tells nobody when it is gone. */
 const GONE_POLL_MILLIS = 20;
 

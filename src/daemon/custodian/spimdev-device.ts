@@ -7,12 +7,11 @@
 //     close: queues stopped, memory unmapped, mdev removed
 
 import type { SpimdevHost, TakenQueue } from '../../hwdrivers/spimdev/host.ts';
-import { spimdevIoctls } from '../../hwdrivers/spimdev/abi.ts';
+import { isStoppable, stopQueue } from '../../hwdrivers/spimdev/stop.ts';
 import { memoryModeOf, type MemoryMode } from '../../hwdrivers/spimdev/memory-mode.ts';
 import { type Parent, readParent, readTypeFor } from '../../hwdrivers/spimdev/parents.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
-import { ioctl } from '../../sys/ioctl.ts';
 import { DmaSpace } from './dma-space.ts';
 import type { IovaSpace } from './iova-space.ts';
 import type { Mdev, MdevStore } from './mdev-store.ts';
@@ -20,7 +19,7 @@ import { closeMdev, getQueue, openMdev, type OpenMdev } from './vfio.ts';
 
 /** How often the kernel is asked again for a queue: others may return one without our knowledge. */
 const RETRY_MILLIS = 100;
-const REMOVE_MILLIS_MAX = 10_000;
+const REMOVE_MILLIS_MAX = 30_000;
 
 export interface SpimdevDeviceOptions {
   /** Name in /sys/class/spimdev. */
@@ -68,6 +67,13 @@ export class SpimdevDevice implements SpimdevHost {
       });
     }
     const mode = memoryModeOf(parent, options);
+    if (mode === 'physical') {
+      throw new WarpError('UNSUPPORTED', {
+        operation: `open queues of ${parent.name}`,
+        found: 'it has no IOMMU, and this version has no bounce buffers for such devices',
+        hint: 'turn the IOMMU on',
+      });
+    }
     const type = readTypeFor(parent, options.algorithm);
     const mdev = await options.store.create(parent, type);
     return new SpimdevDevice(options, parent, mode, type.deviceApi, mdev);
@@ -117,7 +123,7 @@ export class SpimdevDevice implements SpimdevHost {
     const fd = this.#queues.get(id);
     if (fd !== undefined) {
       this.#queues.delete(id);
-      ioctl(fd, spimdevIoctls.VFIO_SPIMDEV_CMD_STOP_Q, 0, 'stop a queue');
+      stopQueue(fd);
       fd.close();
       this.#serve();
     }
@@ -141,7 +147,7 @@ export class SpimdevDevice implements SpimdevHost {
         new WarpError('CANCELLED', { operation: 'take a hardware queue', found: 'the device is closed' }),
       );
     }
-    for (const id of [...this.#queues.keys()]) await this.returnQueue(id);
+    for (const id of this.#queues.keys()) await this.returnQueue(id);
     if (this.#opened !== undefined) {
       await this.#opened.memory.unmapAll();
       closeMdev(this.#opened.mdev);
@@ -184,6 +190,6 @@ export class SpimdevDevice implements SpimdevHost {
     if (own === undefined) return undefined;
     const id = ++this.#lastId;
     this.#queues.set(id, own);
-    return { id, fd: own.dup(), deviceApi: this.#deviceApi };
+    return { id, fd: own.dup(), deviceApi: this.#deviceApi, isStoppable: isStoppable(own) };
   }
 }

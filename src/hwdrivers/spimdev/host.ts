@@ -9,6 +9,8 @@ export interface TakenQueue {
   /** The caller owns it. */
   readonly fd: Fd;
   readonly deviceApi: string;
+  /** Whether the kernel can stop it while others hold it. */
+  readonly isStoppable: boolean;
 }
 
 export interface SpimdevHost {

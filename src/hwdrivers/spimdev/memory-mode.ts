@@ -47,11 +47,12 @@ export function hasSva(dmaFlag: number): boolean {
  */
 export function directRefusal(
   mode: MemoryMode,
-  options: { readonly isOneTenantOnly: boolean },
+  options: { readonly isOneTenantOnly: boolean; readonly isStoppable: boolean },
 ): string | undefined {
   if (mode === 'physical') return 'without an IOMMU its holder would reach all memory of this machine';
   if (mode === 'single-process' && !options.isOneTenantOnly) {
     return "the device doesn't separate those who use it, and it isn't this tenant's alone";
   }
+  if (!options.isStoppable) return "the kernel can't stop it again";
   return undefined;
 }

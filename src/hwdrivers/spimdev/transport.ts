@@ -7,7 +7,6 @@
 
 import { fdWatcher } from '../../sys/fd-watcher.ts';
 import type { Fd } from '../../sys/fd.ts';
-import { ioctl } from '../../sys/ioctl.ts';
 import { mapShared, type Mapping, PAGE_BYTES } from '../../sys/memory.ts';
 import { waitReadable } from '../../sys/socket.ts';
 import {
@@ -17,8 +16,8 @@ import {
   queueStates,
   REGION_DOORBELL,
   REGION_MEMORY,
-  spimdevIoctls,
 } from './abi.ts';
+import { stopQueue } from './stop.ts';
 
 /** Where memory lies for the device. Handles are numbers of the opener's choice. */
 export interface DeviceAddresses {
@@ -84,7 +83,7 @@ export class SpimdevTransport {
 
   /** Stops the queue for everybody who holds it. */
   stop(): void {
-    ioctl(this.#fd, spimdevIoctls.VFIO_SPIMDEV_CMD_STOP_Q, 0, 'stop a queue');
+    stopQueue(this.#fd);
   }
 
   /** Lets go. The kernel stops the queue when nobody holds it any more. Idempotent. */

@@ -2,7 +2,12 @@
 
 import { renameSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { directRefusal, hasSva, memoryModeOf } from '../../../src/hwdrivers/spimdev/memory-mode.ts';
+import {
+  directRefusal,
+  hasSva,
+  type MemoryMode,
+  memoryModeOf,
+} from '../../../src/hwdrivers/spimdev/memory-mode.ts';
 import {
   type Parent,
   parentNames,
@@ -102,9 +107,12 @@ describe('memory modes', () => {
   });
 
   it('decide whether a queue may be handed out', () => {
-    expect(directRefusal('per-process', { isOneTenantOnly: false })).toBeUndefined();
-    expect(directRefusal('single-process', { isOneTenantOnly: true })).toBeUndefined();
-    expect(directRefusal('single-process', { isOneTenantOnly: false })).toMatch(/doesn't separate/);
-    expect(directRefusal('physical', { isOneTenantOnly: true })).toMatch(/all memory of this machine/);
+    const refusal = (mode: MemoryMode, isOneTenantOnly: boolean, isStoppable = true): string | undefined =>
+      directRefusal(mode, { isOneTenantOnly, isStoppable });
+    expect(refusal('per-process', false)).toBeUndefined();
+    expect(refusal('single-process', true)).toBeUndefined();
+    expect(refusal('single-process', false)).toMatch(/doesn't separate/);
+    expect(refusal('physical', true)).toMatch(/all memory of this machine/);
+    expect(refusal('per-process', true, false)).toMatch(/can't stop it/);
   });
 });

@@ -119,7 +119,8 @@ describe('one mdev, used by two users at once', () => {
 
   it('is told of what was in flight when the queue is taken back', async () => {
     const shared = await device();
-    const { id, fd, deviceApi } = await shared.takeQueue();
+    const { id, fd, deviceApi, isStoppable } = await shared.takeQueue();
+    expect(isStoppable).toBe(true);
     const queue = new DirectQueue({ fd, deviceApi, addresses: { addressOf: () => 2 ** 40 } });
     const range = { region: { number: 1 } as never, offset: 0, bytes: 4096 };
     for (let cookie = 0; cookie < 3; cookie++) {

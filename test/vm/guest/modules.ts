@@ -9,7 +9,7 @@ const folders = (process.env['WARPDRIVE_VM_MODULES'] ?? '').split(':');
 /** VFIO and mediated devices, in the order in which they need each other. */
 const vfioModules = ['vfio', 'vfio_iommu_type1', 'mdev'];
 
-export function loadModule(name: string, parameters: Readonly<Record<string, string | number>> = {}): void {
+function loadModule(name: string, parameters: Readonly<Record<string, string | number>> = {}): void {
   const path = folders.map((folder) => join(folder, `${name}.ko`)).find((path) => existsSync(path));
   if (path === undefined) throw new Error(`no module ${name} in ${folders.join(', ')}`);
   const words = Object.entries(parameters).map(([key, value]) => `${key}=${value}`);
@@ -20,7 +20,7 @@ export function unloadModule(name: string): void {
   execFileSync('busybox', ['rmmod', name], { stdio: 'pipe' });
 }
 
-export function loadVfio(): void {
+function loadVfio(): void {
   for (const name of vfioModules) if (!existsSync(join('/sys/module', name))) loadModule(name);
 }
 

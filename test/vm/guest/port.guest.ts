@@ -10,7 +10,15 @@ import type { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device
 import { DeviceMemory } from '../../../src/hwdrivers/spimdev/device-memory.ts';
 import { openFds } from '../../../src/sys/fd.ts';
 import { loadEdu } from './modules.ts';
-import { debugFolder, openStore, parentFolder, PortRig, startDevice, TestRegion } from './rig.ts';
+import {
+  debugFolder,
+  openRig,
+  openStore,
+  parentFolder,
+  type PortRig,
+  startDevice,
+  TestRegion,
+} from './rig.ts';
 
 function available(type = 'wd_edu-copy'): number {
   const path = join(parentFolder, 'mdev_supported_types', type, 'available_instances');
@@ -52,10 +60,10 @@ afterEach(async () => {
 describe('hardware queues', () => {
   it('are taken when a port opens and not before, and are there again when it has closed', async () => {
     expect(available()).toBe(3);
-    rig = new PortRig(device);
+    rig = openRig(device);
     await rig.until(() => rig.readies === 1);
     expect(available()).toBe(2);
-    const second = new PortRig(device);
+    const second = openRig(device);
     await second.until(() => second.readies === 1);
     expect(available()).toBe(1);
     expect(available('wd_edu-factorial')).toBe(1);
@@ -64,7 +72,7 @@ describe('hardware queues', () => {
   });
 
   it('compute; what is done at once and what the device does look the same', async () => {
-    rig = new PortRig(device);
+    rig = openRig(device);
     const outcomes = await Promise.all(
       [0, 1, 5, 12, 13, 33, 34, 2 ** 32 - 1].map((operand) => rig.factorial(operand)),
     );
@@ -85,7 +93,7 @@ describe('hardware queues', () => {
   it('all taken: callers wait in line, first come first served, up to their deadline', async () => {
     const taken = [await device.takeQueue(), await device.takeQueue(), await device.takeQueue()];
     expect(available()).toBe(0);
-    rig = new PortRig(device);
+    rig = openRig(device);
     const order: string[] = [];
     const late = device.takeQueue({ deadlineMillis: 50 }).catch((error: Error) => order.push(error.message));
     const last = device.takeQueue().then(({ fd }) => {
@@ -114,7 +122,7 @@ describe('DMA', () => {
     source = new TestRegion(8 * 4096);
     destination = new TestRegion(4 * 4096 + 100);
     memory = new DeviceMemory(device);
-    rig = new PortRig(device, memory);
+    rig = openRig(device, memory);
     rig.port.addRegion(1, source.memory, source.bytes);
     rig.port.addRegion(2, destination.memory, destination.bytes);
     for (let at = 0; at < source.bytes; at++) source.buffer[at] = (at * 31) & 0xff;
@@ -167,7 +175,7 @@ describe('a device in trouble', () => {
   };
 
   beforeEach(async () => {
-    rig = new PortRig(device);
+    rig = openRig(device);
     await rig.until(() => rig.readies === 1);
   });
 

@@ -13,7 +13,7 @@ import {
   SEND_FULL,
   SEND_TAKEN,
 } from '../../../src/hwdrivers/driver.ts';
-import type { Port } from '../../../src/hwdrivers/port.ts';
+import type { Port, PortEvents } from '../../../src/hwdrivers/port.ts';
 import { DeviceMemory } from '../../../src/hwdrivers/spimdev/device-memory.ts';
 import { openSpimdevPort } from '../../../src/hwdrivers/spimdev/port.ts';
 import {
@@ -26,6 +26,7 @@ import {
   PARAMETER_WORDS,
   R_DESTINATION_REGION,
   R_OPERATION,
+  R_SESSION,
   R_SOURCE_REGION,
 } from '../../../src/shared/channel/layout.ts';
 import { errorCode } from '../../../src/shared/errors.ts';
@@ -84,6 +85,11 @@ interface Range {
   readonly bytes: number;
 }
 
+/** A port on one hardware queue of a device. */
+export function openRig(device: SpimdevDevice, memory: DeviceMemory = new DeviceMemory(device)): PortRig {
+  return new PortRig((events) => openSpimdevPort(device, memory, events));
+}
+
 /** A port and what the engine keeps of it. */
 export class PortRig {
   readonly port: Port;
@@ -96,8 +102,8 @@ export class PortRig {
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
   #nextTag = 0;
 
-  constructor(device: SpimdevDevice, memory: DeviceMemory = new DeviceMemory(device)) {
-    this.port = openSpimdevPort(device, memory, {
+  constructor(open: (events: PortEvents) => Port) {
+    this.port = open({
       onWake: () => this.#wake(),
       onReady: () => {
         this.#readies += 1;
@@ -141,6 +147,15 @@ export class PortRig {
   copy(source: Range, destination: Range): Promise<Outcome> {
     const row = new Int32Array(ROW_WORDS);
     row[R_OPERATION] = operations.copy.number;
+    row.set([source.region, source.offset, source.bytes], R_SOURCE_REGION);
+    row.set([destination.region, destination.offset, destination.bytes], R_DESTINATION_REGION);
+    return this.#send(row);
+  }
+
+  compress(session: number, source: Range, destination: Range): Promise<Outcome> {
+    const row = new Int32Array(ROW_WORDS);
+    row[R_OPERATION] = operations['gzip-compress'].number;
+    row[R_SESSION] = session;
     row.set([source.region, source.offset, source.bytes], R_SOURCE_REGION);
     row.set([destination.region, destination.offset, destination.bytes], R_DESTINATION_REGION);
     return this.#send(row);
