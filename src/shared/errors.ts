@@ -375,14 +375,14 @@ const rows = {
     'please report it, with the log of the daemon',
   ],
   DEVICE_UNUSABLE: [
-    148,
+    150,
     CALL,
     'FAILED_PRECONDITION',
     'the kernel does not offer the device as it has to be',
     '"warpctl doctor" tells what this host lacks',
   ],
   NO_HARDWARE_QUEUE: [
-    149,
+    151,
     CALL,
     'RESOURCE_EXHAUSTED',
     'all hardware queues of the device are taken',

@@ -66,6 +66,11 @@ class SpimdevPort implements Port {
     return this.#life?.queue.runningTag() ?? -1;
   }
 
+  /** A device doesn't stand still because somebody stopped a process. */
+  isStopped(): boolean {
+    return false;
+  }
+
   prepareSleep(): boolean {
     const life = this.#life;
     if (life === undefined) return true;

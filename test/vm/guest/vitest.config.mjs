@@ -17,6 +17,8 @@ export default defineConfig({
     // Processes, as everywhere; one at a time: they share the guest's only parent device.
     pool: 'forks',
     maxWorkers: 1,
+    // One process for all files: starting one takes longer than most tests.
+    isolate: false,
     // Emulated, and maybe on a busy host.
     testTimeout: 120_000,
     hookTimeout: 120_000,
