@@ -138,6 +138,9 @@ export class SpimdevDevice implements SpimdevHost {
     await this.#open().memory.unmap(address);
   }
 
+  /** In its own process it can't be lost. */
+  onRenewed(): void {}
+
   /** Ends everything, and removes the mdev. Throws DEADLINE_EXCEEDED, with who holds it, if that takes too long. */
   async close(): Promise<void> {
     clearTimeout(this.#retryTimer);

@@ -1,5 +1,5 @@
 // The regions that one device can reach: mapped once, for all of its ports. A region is added by each port and goes
-// with the last one that removes it.
+// with the last one that removes it. When the host was lost, all are mapped again, at other addresses.
 
 import { present } from '../../shared/assert.ts';
 import type { Fd } from '../../sys/fd.ts';
@@ -7,10 +7,13 @@ import type { SpimdevHost } from './host.ts';
 import { ADDRESS_NONE, ADDRESS_PENDING, type DeviceAddresses } from './transport.ts';
 
 interface MappedRegion {
+  /** Its owner's: open until the last port has removed the region. */
+  readonly memory: Fd;
+  readonly bytes: number;
   ports: number;
   address: number;
-  /** Settles when the mapping is there, or has failed. */
-  readonly mapped: Promise<void>;
+  /** The mapping that counts: settles when it is there, or has failed. */
+  mapping: Promise<void>;
 }
 
 export class DeviceMemory implements DeviceAddresses {
@@ -20,6 +23,9 @@ export class DeviceMemory implements DeviceAddresses {
 
   constructor(host: SpimdevHost) {
     this.#host = host;
+    host.onRenewed(() => {
+      for (const region of this.#regions.values()) this.#map(region);
+    });
   }
 
   addressOf(handle: number): number {
@@ -38,21 +44,9 @@ export class DeviceMemory implements DeviceAddresses {
       known.ports += 1;
       return;
     }
-    // A descriptor of its own: the owner may close his before the host is asked.
-    const own = memory.dup(memory.label);
-    const mapping = this.#host.mapMemory(own, bytes).finally(() => own.close());
-    const region: MappedRegion = {
-      ports: 1,
-      address: ADDRESS_PENDING,
-      // Requests that name a region without an address complete with a code; why there is none is the host's to tell.
-      mapped: mapping
-        .catch(() => ADDRESS_NONE)
-        .then((address) => {
-          region.address = address;
-          for (const onSettled of this.#listeners) onSettled();
-        }),
-    };
+    const region = { memory, bytes, ports: 1, address: ADDRESS_PENDING, mapping: Promise.resolve() };
     this.#regions.set(handle, region);
+    this.#map(region);
   }
 
   remove(handle: number): void {
@@ -60,9 +54,27 @@ export class DeviceMemory implements DeviceAddresses {
     region.ports -= 1;
     if (region.ports > 0) return;
     this.#regions.delete(handle);
-    void region.mapped.then(() =>
+    void region.mapping.then(() =>
       // If the host is gone its mappings are, too.
       region.address < 0 ? undefined : this.#host.unmapMemory(region.address).catch(() => {}),
     );
+  }
+
+  #map(region: MappedRegion): void {
+    // A descriptor of its own: the region may be removed, and its memory closed, before the host has answered.
+    const own = region.memory.dup();
+    region.address = ADDRESS_PENDING;
+    // Requests that name a region without an address complete with a code; why there is none is the host's to tell.
+    const mapping = this.#host
+      .mapMemory(own, region.bytes)
+      .catch(() => ADDRESS_NONE)
+      .then((address) => {
+        own.close();
+        // The host was lost meanwhile: a later mapping counts.
+        if (region.mapping !== mapping) return;
+        region.address = address;
+        for (const onSettled of this.#listeners) onSettled();
+      });
+    region.mapping = mapping;
   }
 }

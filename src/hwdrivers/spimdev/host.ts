@@ -25,4 +25,6 @@ export interface SpimdevHost {
   mapMemory(memory: Fd, bytes: number): Promise<number>;
   /** Resolves when the device can't reach it any more. */
   unmapMemory(address: number): Promise<void>;
+  /** Calls back each time when the host was lost and is there again: nothing that it had mapped is. */
+  onRenewed(listener: () => void): void;
 }
