@@ -39,6 +39,9 @@ export async function runGuest(options: GuestOptions): Promise<void> {
   await mkdir(exchange, { recursive: true });
   await writeFile(join(exchange, 'run.sh'), options.script);
   const qemu = spawn('qemu-system-x86_64', qemuArguments(options), { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Whoever gives the tests up gives the machine up, too.
+  const kill = (): unknown => qemu.kill('SIGKILL');
+  process.once('exit', kill);
   const logs = Promise.all([
     pipeline(qemu.stdout, createWriteStream(join(exchange, 'console.log'))),
     pipeline(qemu.stderr, createWriteStream(join(exchange, 'qemu.log'))),
@@ -46,13 +49,14 @@ export async function runGuest(options: GuestOptions): Promise<void> {
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
-    qemu.kill('SIGKILL');
+    kill();
   }, options.limitMillis);
   const code = await new Promise<number | null>((resolve, reject) => {
     qemu.once('error', reject);
     qemu.once('exit', resolve);
   });
   clearTimeout(timer);
+  process.off('exit', kill);
   await logs;
   const console = await readFile(join(exchange, 'console.log'), 'utf8');
   const complaint = COMPLAINTS.exec(console)?.[0];

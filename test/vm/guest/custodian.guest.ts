@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Hardware } from '../../../src/daemon/custodian/hardware.ts';
 import { IovaSpace } from '../../../src/daemon/custodian/iova-space.ts';
 import { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
 import { openMdev } from '../../../src/daemon/custodian/vfio.ts';
@@ -180,6 +181,42 @@ describe('memory', () => {
     await expect(intruder.mapMemory(large, 4096)).rejects.toThrow(/EEXIST.*something else is mapped/);
     for (const device of [first, second, careless, intruder]) await device.close();
     large.close();
+  });
+});
+
+describe('the devices of a configuration', () => {
+  it('serve, each by itself; what can not be had is told, and keeps no other from serving', async () => {
+    store.close();
+    const troubles: string[] = [];
+    const hardware = await Hardware.start(
+      {
+        copy0: { parent: PARENT, algorithm: 'copy' },
+        absent0: { parent: 'absent', algorithm: 'copy' },
+        sums0: { parent: PARENT, algorithm: 'crc32' },
+        factorial0: { parent: PARENT, algorithm: 'factorial' },
+      },
+      {
+        stateDir,
+        allowNoiommu: false,
+        onTrouble: (name, { code }) => troubles.push(`${name}: ${code}`),
+      },
+    );
+    expect(troubles).toEqual(['absent0: DEVICE_UNUSABLE', 'sums0: DEVICE_UNUSABLE']);
+    expect(readdirSync(devices)).toHaveLength(2);
+    const memory = createSealedMemory('region', 8192);
+    const copy = hardware.device('copy0');
+    const factorial = hardware.device('factorial0');
+    const addresses = [await copy.mapMemory(memory, 8192), await factorial.mapMemory(memory, 8192)];
+    expect(new Set(addresses).size).toBe(2);
+    memory.close();
+    (await copy.takeQueue()).fd.close();
+    expect(available()).toBe(2);
+    expect(() => hardware.device('sums0')).toThrow(/no type for this algorithm/);
+    expect(() => hardware.device('other')).toThrow(/NO_SUCH_DEVICE/);
+    await hardware.close();
+    expect(readdirSync(devices)).toEqual([]);
+    expect(available()).toBe(3);
+    store = new MdevStore({ stateDir });
   });
 });
 
