@@ -6,10 +6,13 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { connect, type Connection, WarpError } from '../client/index.ts';
 import { packageVersion } from '../shared/package-files.ts';
+import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
 import { showDevices } from './devices.ts';
+import { runDoctor } from './doctor/doctor.ts';
 import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
 import type { Direction } from './file-job.ts';
 import { checkGzipOptions, type GzipOptions, runGzip } from './gzip.ts';
+import { showMdevs, showMdevTypes } from './mdev.ts';
 import { Output } from './output.ts';
 import { ping } from './ping.ts';
 import { showQueues } from './queues.ts';
@@ -69,6 +72,33 @@ program
   .command('queues')
   .description('list the queues that are lent: yours; all, for root and the user of the daemon')
   .action(() => withConnection((connection) => showQueues(connection, output)));
+
+const mdev = program.command('mdev').description('look at mediated devices; needs no daemon');
+const rootOption = [
+  '--root <folder>',
+  'look at the files below another folder: a copy of /sys, /proc and so on',
+  '/',
+] as const;
+mdev
+  .command('types')
+  .description('list what the parents offer, and how many hardware queues are left')
+  .option(...rootOption)
+  .action(({ root }: { readonly root: string }) => showMdevTypes(output, resolve(root)));
+mdev
+  .command('list')
+  .description('list the mdevs that there are, whoever made them')
+  .option(...rootOption)
+  .action(({ root }: { readonly root: string }) => showMdevs(output, resolve(root)));
+
+program
+  .command('doctor')
+  .description('tell what this host has for WarpDrive, whether that is fine, and what to do; needs no daemon')
+  .option(...rootOption)
+  .action(async ({ root }: { readonly root: string }) => {
+    const { runtimeDir = defaultRuntimeDir(process.env, process.getuid?.() ?? 0) } =
+      program.opts<GlobalOptions>();
+    process.exitCode = await runDoctor(output, { root: resolve(root), runtimeDir: resolve(runtimeDir) });
+  });
 
 program
   .command('ping')

@@ -64,6 +64,8 @@ export interface Request {
   tag?: Uint8Array;
   /** `fill`: the 8 bytes that repeat. */
   pattern?: Uint8Array;
+  /** `factorial`: the number, 0 to 2^32 - 1. */
+  operand?: number;
   /** The program's own, 0 to 2^32 - 1; returned in the completion. */
   cookie?: number;
 }
@@ -75,7 +77,7 @@ export interface Completion {
   code: ErrorCode | 'OK';
   /** Bytes of output; for `compare` the offset of the first difference. */
   produced: number;
-  /** `crc32`: the checksum; `compare`: 0 equal, 1 different. */
+  /** `crc32`: the checksum; `compare`: 0 equal, 1 different; `factorial`: the result modulo 2^32. */
   result: number;
   /** Device time, nanoseconds. */
   deviceNanos: number;
@@ -159,9 +161,13 @@ function unknownOperation(given: unknown): WarpError {
 }
 
 function writeParameters(bytes: Buffer, at: number, request: Request): void {
-  const { operation, iv, tag, pattern } = request;
+  const { operation, iv, tag, pattern, operand } = request;
   if (operation === 'fill') {
     bytes.set(exactly(pattern, PARAMETER_PATTERN_BYTES, operation, 'pattern'), at);
+    return;
+  }
+  if (operation === 'factorial') {
+    bytes.writeUInt32LE(checkOperand(operand), at);
     return;
   }
   const isGcm = operation === 'aes-256-gcm-encrypt' || operation === 'aes-256-gcm-decrypt';
@@ -172,6 +178,15 @@ function writeParameters(bytes: Buffer, at: number, request: Request): void {
   if (operation === 'aes-256-gcm-decrypt') {
     bytes.set(exactly(tag, PARAMETER_TAG_BYTES, operation, 'tag'), at + PARAMETER_TAG_OFFSET);
   }
+}
+
+function checkOperand(operand: number | undefined): number {
+  if (operand !== undefined && Number.isInteger(operand) && operand >= 0 && operand < 2 ** 32) return operand;
+  throw new WarpError('INVALID_ARGUMENT', {
+    operation: 'send a request "factorial"',
+    found: operand === undefined ? 'no operand' : `the operand ${operand}`,
+    hint: 'give a whole number from 0 to 2^32 - 1 as operand',
+  });
 }
 
 function exactly(value: Uint8Array | undefined, length: number, operation: string, name: string): Uint8Array {

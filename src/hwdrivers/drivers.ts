@@ -1,10 +1,14 @@
 // The table of drivers: what each offers, and how its ports are opened. A new driver is one line here.
 
+import { present } from '../shared/assert.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
 import type { Descriptor } from '../sys/fd.ts';
 import { nullDriver, openNullPort } from './null/driver.ts';
 import type { Port, PortEvents } from './port.ts';
 import { softDriver } from './soft/driver.ts';
+import { DeviceMemory } from './spimdev/device-memory.ts';
+import type { SpimdevHost } from './spimdev/host.ts';
+import { openSpimdevPort } from './spimdev/port.ts';
 import type { SoftBackend, SoftFaults } from './soft/options.ts';
 import { openSoftPort } from './soft/worker-port.ts';
 
@@ -16,6 +20,15 @@ export type DeviceOptions =
       readonly backend: SoftBackend;
       readonly request_millis_max: number;
       readonly faults: SoftFaults;
+    }
+  | {
+      readonly driver: 'spimdev';
+      /** Name in /sys/class/spimdev. */
+      readonly parent: string;
+      readonly algorithm: AlgorithmName;
+      /** Hardware queues to take. */
+      readonly queues: number;
+      readonly request_millis_max: number;
     }
   | { readonly driver: 'null' };
 
@@ -33,8 +46,17 @@ export interface DriverEntry {
   open(index: number, events: PortEvents, lifeline: Descriptor): Port;
 }
 
-/** Looks a device up. `requestBytesMax`: the largest input or output of a request, bytes. */
-export function driverEntry(name: string, device: DeviceOptions, requestBytesMax: number): DriverEntry {
+/**
+ * Looks a device up. `requestBytesMax`: the largest input or output of a request, bytes. `host`: who opens the device,
+ * for those that are hardware; only `open` needs it.
+ */
+export function driverEntry(
+  name: string,
+  device: DeviceOptions,
+  requestBytesMax: number,
+  host?: SpimdevHost,
+): DriverEntry {
+  if (device.driver === 'spimdev') return spimdevEntry(name, device, host);
   if (device.driver === 'null') {
     return {
       algorithms: nullDriver.algorithms,
@@ -53,5 +75,26 @@ export function driverEntry(name: string, device: DeviceOptions, requestBytesMax
     isFree: false,
     usesCores: true,
     open: (index, events, lifeline) => openSoftPort(`${name}.${index}`, options, events, lifeline),
+  };
+}
+
+function spimdevEntry(
+  name: string,
+  device: Extract<DeviceOptions, { driver: 'spimdev' }>,
+  host: SpimdevHost | undefined,
+): DriverEntry {
+  let memory: DeviceMemory | undefined;
+  return {
+    algorithms: [device.algorithm],
+    ports: device.queues,
+    requestMillisMax: device.request_millis_max,
+    isFree: false,
+    usesCores: false,
+    open: (_index, events) => {
+      const owner = present(host, `the host of ${name}`);
+      // What one port can reach all of the device can.
+      memory ??= new DeviceMemory(owner);
+      return openSpimdevPort(owner, memory, events);
+    },
   };
 }

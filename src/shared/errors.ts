@@ -182,6 +182,13 @@ const rows = {
     'the queue was released, or the call given up, before the request ran',
     'nothing to do: the request has not run',
   ],
+  DMA_FAULT: [
+    20,
+    COMPLETION,
+    'FAILED_PRECONDITION',
+    'the device could not reach the memory of the request',
+    'share the region again; if it persists, ask the administrator to look at the log of the custodian',
+  ],
 
   CORRUPT_RING: [
     64,
@@ -381,6 +388,20 @@ const rows = {
     'INTERNAL',
     'the daemon failed where it should not have',
     'please report it, with the log of the daemon',
+  ],
+  DEVICE_UNUSABLE: [
+    150,
+    CALL,
+    'FAILED_PRECONDITION',
+    'the kernel does not offer the device as it has to be',
+    '"warpctl doctor" tells what this host lacks',
+  ],
+  NO_HARDWARE_QUEUE: [
+    151,
+    CALL,
+    'RESOURCE_EXHAUSTED',
+    'all hardware queues of the device are taken',
+    'wait until one is given back, or ask the administrator to free one',
   ],
 } as const satisfies Record<string, Row>;
 

@@ -36,6 +36,10 @@ export const PARAMETER_TAG_OFFSET = 16;
 export const PARAMETER_TAG_BYTES = 16;
 /** `fill`: the pattern, 8 bytes that repeat. */
 export const PARAMETER_PATTERN_BYTES = 8;
+/** `factorial`: the number, 32 bits. */
+const PARAMETER_OPERAND_BYTES = 4;
+/** From here on a factorial is a multiple of 2^32, and its result 0. */
+export const FACTORIAL_OPERAND_MAX = 34;
 
 export const LEVEL_MIN = 0;
 export const LEVEL_MAX = 9;
@@ -57,6 +61,7 @@ export const algorithmNames = [
   'fill',
   'compare',
   'crc32',
+  'factorial',
   'deflate',
   'zlib',
   'gzip',
@@ -83,6 +88,7 @@ const rows = {
   fill: [3, 'fill', DST_ONLY, 'none', PARAMETER_PATTERN_BYTES, 0],
   compare: [4, 'compare', SRC_AUX, 'none', 0, 0],
   crc32: [5, 'crc32', SRC_ONLY, 'none', 0, 0],
+  factorial: [6, 'factorial', NOTHING, 'none', PARAMETER_OPERAND_BYTES, 0],
   'deflate-compress': [16, 'deflate', SRC_DST, 'level', 0, 0],
   'deflate-decompress': [17, 'deflate', SRC_DST, 'level', 0, 0],
   'zlib-compress': [18, 'zlib', SRC_DST, 'level', 0, 0],

@@ -4,11 +4,11 @@ import { constants } from 'node:os';
 import { WarpError } from '../shared/errors.ts';
 import { type CallResult, callLibc, type LibcFunction } from './libc.ts';
 
-export const { EAGAIN, EINTR, ESRCH } = constants.errno;
+export const { EAGAIN, EBUSY, EINTR, EINVAL, ENOTTY, ESRCH } = constants.errno;
 
 const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
-function errnoName(errno: number): string {
+export function errnoName(errno: number): string {
   return names.get(errno) ?? `error ${errno}`;
 }
 

@@ -1,8 +1,8 @@
 // ioctl(2) and its request numbers, composed as <asm-generic/ioctl.h> does.
 
-import { systemCallError } from './errno.ts';
+import { retryInterrupted, systemCallError } from './errno.ts';
 import type { Fd } from './fd.ts';
-import { callIoctl } from './libc.ts';
+import { callIoctl, type CallResult } from './libc.ts';
 
 const NUMBER_BITS = 8;
 const TYPE_BITS = 8;
@@ -20,6 +20,11 @@ export function ioctlRequest(direction: IoctlDirection, type: string, number: nu
   return shifted + number;
 }
 
+/** Calls a device, for callers to whom some refusals are answers. */
+export function tryIoctl(fd: Fd, request: number, argument: number | string | Buffer): CallResult {
+  return retryInterrupted(() => callIoctl(fd.number, request, argument));
+}
+
 /** Calls a device; returns its non-negative answer, throws what the kernel said otherwise. */
 export function ioctl(
   fd: Fd,
@@ -27,7 +32,7 @@ export function ioctl(
   argument: number | string | Buffer,
   operation: string,
 ): number {
-  const { value, errno } = callIoctl(fd.number, request, argument);
+  const { value, errno } = tryIoctl(fd, request, argument);
   if (value === -1) throw systemCallError(`${operation} (${fd.label})`, errno);
   return value;
 }

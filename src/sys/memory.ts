@@ -123,13 +123,15 @@ export class Mapping {
   }
 }
 
-/** Maps a memfd, shared and read-write, with an inaccessible page on both sides. */
-export function mapShared(fd: Fd, bytes: number): Mapping {
+/**
+ * Maps a memfd, or what a device offers at an offset, shared and read-write, with an inaccessible page on both sides.
+ */
+export function mapShared(fd: Fd, bytes: number, offset = 0): Mapping {
   const operation = `map ${bytes} bytes of ${fd.label}`;
   const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   const start = mapAt(0, reservedBytes(bytes), PROT_NONE, flags, -1, operation);
   try {
-    mapAt(start + PAGE_BYTES, bytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd.number, operation);
+    mapAt(start + PAGE_BYTES, bytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd.number, operation, offset);
   } catch (error) {
     callLibc('munmap', start, reservedBytes(bytes));
     throw error;
@@ -144,8 +146,9 @@ function mapAt(
   flags: number,
   fd: number,
   operation: string,
+  offset = 0,
 ): number {
-  const { value, errno } = callLibc('mmap', address, bytes, protection, flags, fd, 0);
+  const { value, errno } = callLibc('mmap', address, bytes, protection, flags, fd, offset);
   if (value === -1) throw systemCallError(operation, errno);
   return value;
 }

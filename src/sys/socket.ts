@@ -222,3 +222,14 @@ function writePollfd(target: Buffer, fd: number): void {
   target.writeInt16LE(POLLIN, pollfdLayout.fields.events.offset);
   target.writeInt16LE(0, pollfdLayout.fields.revents.offset);
 }
+
+/** Waits for any of some descriptors, without blocking the event loop; returns those that can be read or hung up. */
+export async function waitAnyReadable(fds: readonly number[], timeoutMillis: number): Promise<number[]> {
+  const { bytes } = pollfdLayout;
+  const table = structMemory(bytes * fds.length);
+  const rows = fds.map((_, index) => table.subarray(index * bytes, (index + 1) * bytes));
+  for (const [index, row] of rows.entries()) writePollfd(row, fds[index] as number);
+  // Interrupted by a signal it answers -1: nothing was found.
+  if ((await pollInPool(table, fds.length, Math.ceil(timeoutMillis))) <= 0) return [];
+  return fds.filter((_, index) => rows[index]?.readInt16LE(pollfdLayout.fields.revents.offset) !== 0);
+}

@@ -51,6 +51,7 @@ function documented(): Record<string, Row> {
 /** What the parameter area of an operation holds, in the page's words. */
 function parametersOf({ name, parameterBytes }: Operation): string {
   if (parameterBytes === 0) return '-';
+  if (parameterBytes === 4) return 'operand: 4';
   if (parameterBytes === 8) return 'pattern: 8';
   const iv = name.includes('gcm') ? 'iv: 12' : 'iv: 16';
   return parameterBytes === 16 ? iv : `${iv}, tag: 16`;

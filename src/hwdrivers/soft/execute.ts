@@ -7,7 +7,7 @@ import { errorNumber } from '../../shared/errors.ts';
 import { operations, type OperationName } from '../../shared/operations.ts';
 import { cipherHandlers } from './backends/ciphers.ts';
 import type { BackendName, Handler, Job, Outcome } from './backends/job.ts';
-import { compare, copy, crc32With, digest, fill } from './backends/memory.ts';
+import { compare, copy, crc32With, digest, factorial, fill } from './backends/memory.ts';
 import type { BackendOption } from './backends/plan.ts';
 import { Scratch } from './backends/scratch.ts';
 import { Streams } from './backends/streams.ts';
@@ -78,6 +78,7 @@ function handlerTable(
     fill,
     compare,
     crc32: crc32With(backend),
+    factorial,
     'deflate-compress': streams.compressor('deflate'),
     'deflate-decompress': streams.decompressor('deflate'),
     'zlib-compress': streams.compressor('zlib'),

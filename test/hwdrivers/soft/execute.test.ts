@@ -57,6 +57,19 @@ test('fill repeats its pattern to the last byte', () => {
   });
 });
 
+test('factorial is modulo 2^32, also where that is 0', () => {
+  withExecutor('auto', (executor) => {
+    const of = (operand: number): number => {
+      const parameters = Buffer.alloc(64);
+      parameters.writeUInt32LE(operand);
+      return run(executor, { operation: 'factorial', parameters }).result;
+    };
+    expect([0, 1, 5, 12, 13, 33, 34, 2 ** 32 - 1].map(of)).toEqual([
+      1, 1, 120, 479_001_600, 1_932_053_504, 2_147_483_648, 0, 0,
+    ]);
+  });
+});
+
 test('compare finds the first difference, wherever it is', () => {
   withExecutor('auto', (executor) => {
     for (const bytes of sizes) {

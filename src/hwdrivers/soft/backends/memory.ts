@@ -4,7 +4,7 @@
 import { hash } from 'node:crypto';
 import { crc32 as nodeCrc32 } from 'node:zlib';
 import { errorNumber } from '../../../shared/errors.ts';
-import { PARAMETER_PATTERN_BYTES } from '../../../shared/operations.ts';
+import { FACTORIAL_OPERAND_MAX, PARAMETER_PATTERN_BYTES } from '../../../shared/operations.ts';
 import { nativeCrc32 } from '../native.ts';
 import type { Handler } from './job.ts';
 import type { BackendOption } from './plan.ts';
@@ -66,6 +66,18 @@ const crc32Functions: Readonly<Record<BackendOption, (bytes: Buffer) => number>>
   libisal: (bytes) => nativeCrc32('crc32_gzip_refl', bytes),
   libdeflate: (bytes) => nativeCrc32('libdeflate_crc32', bytes),
 };
+
+/** Modulo 2^32, so 0 from the number on whose factorial has 32 factors of 2. */
+export const factorial: Handler = ({ parameters }, outcome) => {
+  const operand = parameters.readUInt32LE(0);
+  outcome.result = operand >= FACTORIAL_OPERAND_MAX ? 0 : factorialOf(operand);
+};
+
+function factorialOf(operand: number): number {
+  let product = 1;
+  for (let factor = 2; factor <= operand; factor++) product = Math.imul(product, factor);
+  return product >>> 0;
+}
 
 export function digest(algorithm: 'sha256' | 'sha512', digestBytes: number): Handler {
   return ({ source, destination }, outcome) => {

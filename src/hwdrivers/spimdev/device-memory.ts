@@ -1,0 +1,80 @@
+// The regions that one device can reach: mapped once, for all of its ports. A region is added by each port and goes
+// with the last one that removes it. When the host was lost, all are mapped again, at other addresses.
+
+import { present } from '../../shared/assert.ts';
+import type { Fd } from '../../sys/fd.ts';
+import type { SpimdevHost } from './host.ts';
+import { ADDRESS_NONE, ADDRESS_PENDING, type DeviceAddresses } from './transport.ts';
+
+interface MappedRegion {
+  /** Its owner's: open until the last port has removed the region. */
+  readonly memory: Fd;
+  readonly bytes: number;
+  ports: number;
+  address: number;
+  /** The mapping that counts: settles when it is there, or has failed. */
+  mapping: Promise<void>;
+}
+
+export class DeviceMemory implements DeviceAddresses {
+  readonly #host: SpimdevHost;
+  readonly #regions = new Map<number, MappedRegion>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(host: SpimdevHost) {
+    this.#host = host;
+    host.onRenewed(() => {
+      for (const region of this.#regions.values()) this.#map(region);
+    });
+  }
+
+  addressOf(handle: number): number {
+    return this.#regions.get(handle)?.address ?? ADDRESS_NONE;
+  }
+
+  /** Calls back whenever a region has got its address, or can't have one; returns how to end that. */
+  listen(onSettled: () => void): () => void {
+    this.#listeners.add(onSettled);
+    return () => this.#listeners.delete(onSettled);
+  }
+
+  add(handle: number, memory: Fd, bytes: number): void {
+    const known = this.#regions.get(handle);
+    if (known !== undefined) {
+      known.ports += 1;
+      return;
+    }
+    const region = { memory, bytes, ports: 1, address: ADDRESS_PENDING, mapping: Promise.resolve() };
+    this.#regions.set(handle, region);
+    this.#map(region);
+  }
+
+  remove(handle: number): void {
+    const region = present(this.#regions.get(handle), `region ${handle} of the device`);
+    region.ports -= 1;
+    if (region.ports > 0) return;
+    this.#regions.delete(handle);
+    void region.mapping.then(() =>
+      // If the host is gone its mappings are, too.
+      region.address < 0 ? undefined : this.#host.unmapMemory(region.address).catch(() => {}),
+    );
+  }
+
+  #map(region: MappedRegion): void {
+    // A descriptor of its own: the region may be removed, and its memory closed, before the host has answered.
+    const own = region.memory.dup();
+    region.address = ADDRESS_PENDING;
+    // Requests that name a region without an address complete with a code; why there is none is the host's to tell.
+    const mapping = this.#host
+      .mapMemory(own, region.bytes)
+      .catch(() => ADDRESS_NONE)
+      .then((address) => {
+        own.close();
+        // The host was lost meanwhile: a later mapping counts.
+        if (region.mapping !== mapping) return;
+        region.address = address;
+        for (const onSettled of this.#listeners) onSettled();
+      });
+    region.mapping = mapping;
+  }
+}

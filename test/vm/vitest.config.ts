@@ -1,0 +1,11 @@
+// npm run test:vm: the tests of the host's side, each of which is a guest.
+
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/vm/*.vm.ts'],
+    testTimeout: 700_000,
+    hookTimeout: 300_000,
+  },
+});
