@@ -4,7 +4,7 @@
 import { WarpError } from '../shared/errors.ts';
 import { EAGAIN, EINTR, mustCall, retryInterrupted, systemCallError } from './errno.ts';
 import { closeAll, type Descriptor, Fd } from './fd.ts';
-import { addressOf, callLibc, pollInPool, structMemory } from './libc.ts';
+import { addressOf, callIoctl, callLibc, pollInPool, structMemory } from './libc.ts';
 import {
   cmsghdrLayout,
   iovecLayout,
@@ -14,7 +14,7 @@ import {
   ucredLayout,
 } from './structs.ts';
 
-// <bits/socket.h>, <asm-generic/socket.h>, <poll.h>
+// <bits/socket.h>, <asm-generic/socket.h>, <linux/sockios.h>, <poll.h>
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
@@ -24,12 +24,14 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERPIDFD = 77;
 const SCM_RIGHTS = 1;
+const SIOCOUTQ = 0x5411;
 const MSG_CTRUNC = 0x8;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const POLLIN = 1;
+const POLLHUP = 16;
 const SHUT_RDWR = 2;
 
 /** Descriptors in one message. The kernel allows 253. */
@@ -195,6 +197,14 @@ export function peerPidfd(socket: number): Fd | undefined {
   return value === -1 ? undefined : new Fd(number.readInt32LE(0), 'peer pidfd');
 }
 
+/** Bytes that were sent and that the peer hasn't received yet, with what the kernel needs to keep them. */
+export function unreadBytes(socket: number): number {
+  const count = structMemory(4);
+  const { value, errno } = callIoctl(socket, SIOCOUTQ, count);
+  if (value === -1) throw systemCallError('count the bytes that the peer has not read', errno);
+  return count.readInt32LE();
+}
+
 /** Ends a connection for every holder of its descriptors, in whichever process. */
 export function shutdownSocket(socket: number): void {
   callLibc('shutdown', socket, SHUT_RDWR);
@@ -215,6 +225,17 @@ export async function waitReadableAsync(fd: number, timeoutMillis: number): Prom
   const own = structMemory(pollfdLayout.bytes);
   writePollfd(own, fd);
   return (await pollInPool(own, 1, Math.ceil(timeoutMillis))) > 0;
+}
+
+/** Those of the descriptors whose peer is gone. */
+export function hungUp(fds: readonly number[]): readonly number[] {
+  const { bytes } = pollfdLayout;
+  const entries = structMemory(Math.max(1, fds.length) * bytes);
+  for (const [index, fd] of fds.entries()) writePollfd(entries.subarray(index * bytes), fd);
+  const { value, errno } = callLibc('poll', entries, fds.length, 0);
+  if (value === -1 && errno !== EINTR) throw systemCallError('look for peers that are gone', errno);
+  const { revents } = pollfdLayout.fields;
+  return fds.filter((_, index) => (entries.readInt16LE(index * bytes + revents.offset) & POLLHUP) !== 0);
 }
 
 function writePollfd(target: Buffer, fd: number): void {

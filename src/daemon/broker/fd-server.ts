@@ -1,5 +1,8 @@
 // The fd socket: takes a token, hands out the descriptors that it stands for (shared/fd-protocol.ts). Anybody may
 // connect, so a connection is bounded in bytes, in time, and in number for each user.
+//
+// The kernel counts descriptors that were sent and not received yet, and at the broker's limit of open files it sends no
+// more, for nobody. So an answer counts as its user's connection until it was read or its receiver is gone.
 
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -7,9 +10,10 @@ import type { Logger } from 'pino';
 import { encodeFdAnswer } from '../../shared/fd-protocol.ts';
 import { TOKEN_BYTES } from '../../shared/limits.ts';
 import { closeAll } from '../../sys/fd.ts';
-import { peerCredentials, type PeerCredentials, sendWithFds } from '../../sys/socket.ts';
+import { peerCredentials, type PeerCredentials, sendWithFds, unreadBytes } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
 import type { ProcessName } from '../contracts.ts';
+import { Complaints } from './complaints.ts';
 import type { Tokens } from './tokens.ts';
 
 /** A client sends its token at once; who doesn't is cut off, milliseconds. */
@@ -25,6 +29,7 @@ export class FdServer {
   readonly #tokens: Tokens;
   readonly #identify: Identify;
   readonly #log: Logger;
+  readonly #complaints: Complaints;
   readonly #connections = new Map<number, Set<Socket>>();
 
   constructor(path: string, tokens: Tokens, identify: Identify, log: Logger) {
@@ -32,6 +37,7 @@ export class FdServer {
     this.#tokens = tokens;
     this.#identify = identify;
     this.#log = log;
+    this.#complaints = new Complaints(log);
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
@@ -55,11 +61,15 @@ export class FdServer {
     const peer = peerCredentials(socketNumber(socket));
     const ofUid = this.#connections.get(peer.uid) ?? new Set();
     if (ofUid.size >= CONNECTIONS_PER_UID_MAX) {
+      this.#complaints.note('too many connections to the fd socket', peer);
       socket.destroy();
       return;
     }
     this.#connections.set(peer.uid, ofUid.add(socket));
-    const timer = setTimeout(() => socket.destroy(), CONNECTION_MILLIS_MAX);
+    const timer = setTimeout(() => {
+      if (!socket.destroyed && unreadBytes(socketNumber(socket)) > 0) timer.refresh();
+      else socket.destroy();
+    }, CONNECTION_MILLIS_MAX);
     socket.once('close', () => {
       clearTimeout(timer);
       ofUid.delete(socket);
@@ -80,7 +90,7 @@ export class FdServer {
     const caller = await this.#identify(peer).catch(() => undefined);
     const isToken = token.length === TOKEN_BYTES && caller !== undefined;
     const fds = isToken ? this.#tokens.redeem(token, caller) : undefined;
-    if (fds === undefined) this.#log.warn({ uid: peer.uid, pid: peer.pid }, 'token refused');
+    if (fds === undefined) this.#complaints.note('token refused', peer);
     try {
       if (!socket.destroyed) sendWithFds(socketNumber(socket), encodeFdAnswer(fds?.length ?? 0), fds ?? []);
     } catch (error) {

@@ -1,6 +1,7 @@
 // One region, used by two devices: what the edu device has copied is compressed by the soft device, with no copy of ours
 // between them. And what warpctl doctor says about a host that has all of it.
 
+import { createLifeline } from '../../../src/daemon/engine/lifeline.ts';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -33,8 +34,9 @@ afterAll(async () => {
 it('the output of a request on one device is the input of the next on another', async () => {
   const faults = { delay_millis: 0, error_rate: 0, hang_rate: 0, crash_rate: 0 };
   const edu = openRig(device);
+  const lifeline = createLifeline();
   const soft = new PortRig((events) =>
-    openSoftPort('soft0', { backend: 'node', requestBytesMax: 65_536, faults }, events),
+    openSoftPort('soft0', { backend: 'node', requestBytesMax: 65_536, faults }, events, lifeline.held),
   );
   const region = new TestRegion(32_768);
   for (const { port } of [edu, soft]) port.addRegion(1, region.memory, region.bytes);

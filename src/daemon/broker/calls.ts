@@ -1,0 +1,96 @@
+// Calls that are open on the gRPC socket. Each costs the broker memory for as long as it lasts, so a user may have so
+// many, and a caller may not let one lie: the request is to come at once and the answer to be taken.
+//
+//     opened --request complete--> running --answer sent--> being read --> over
+//        |                                                      |
+//        +-- for too long: the connection is cut ---------------+
+//
+// How long a call runs is not the caller's doing, so that has no limit here.
+
+import {
+  type ServerInterceptingCallInterface,
+  ServerInterceptingCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { WarpError } from '../../shared/errors.ts';
+import { toServiceError } from '../../shared/grpc.ts';
+
+/** For sending a request, and for reading its answer, milliseconds. */
+const PEER_MILLIS_MAX = 10_000;
+
+/** Whose a call is. */
+export interface Caller {
+  readonly uid: number;
+  /** Ends the connection with all its calls. */
+  cut(): void;
+}
+
+export class Calls {
+  readonly #perUidMax: number;
+  readonly #countByUid = new Map<number, number>();
+
+  constructor(perUidMax: number) {
+    this.#perUidMax = perUidMax;
+  }
+
+  /** Takes a call on, or refuses it with QUOTA_EXCEEDED. To be called by an interceptor of the server. */
+  open(call: ServerInterceptingCallInterface, caller: Caller): ServerInterceptingCall {
+    const { uid } = caller;
+    const count = this.#countByUid.get(uid) ?? 0;
+    if (count >= this.#perUidMax) return this.#refuse(call);
+    let timer: NodeJS.Timeout | undefined;
+    const expectPeer = (): void => {
+      timer ??= setTimeout(() => caller.cut(), PEER_MILLIS_MAX);
+    };
+    const expectNothing = (): void => {
+      clearTimeout(timer);
+      timer = undefined;
+    };
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        next({
+          // Not before: a call that was reset on its way here starts without a listener, and nothing tells its end.
+          onReceiveMetadata: (metadata, proceed) => {
+            this.#countByUid.set(uid, (this.#countByUid.get(uid) ?? 0) + 1);
+            expectPeer();
+            proceed(metadata);
+          },
+          onReceiveHalfClose: (proceed) => {
+            expectNothing();
+            proceed();
+          },
+          // However it ends: grpc-js says so of calls that are answered too.
+          onCancel: () => {
+            expectNothing();
+            this.#closed(uid);
+          },
+        });
+      },
+      sendMessage: (message, next) => {
+        expectPeer();
+        next(message);
+      },
+      sendStatus: (status, next) => {
+        expectPeer();
+        next(status);
+      },
+    });
+  }
+
+  #refuse(call: ServerInterceptingCallInterface): ServerInterceptingCall {
+    const error = new WarpError('QUOTA_EXCEEDED', {
+      operation: 'call the daemon',
+      found: `${this.#perUidMax} calls of this user are open already`,
+      hint: 'wait for the answers of earlier calls',
+    });
+    return new ServerInterceptingCall(call, {
+      start: () => call.sendStatus(toServiceError(error) as ServiceError),
+    });
+  }
+
+  #closed(uid: number): void {
+    const left = (this.#countByUid.get(uid) ?? 1) - 1;
+    if (left === 0) this.#countByUid.delete(uid);
+    else this.#countByUid.set(uid, left);
+  }
+}
