@@ -160,6 +160,10 @@ describe('the fd socket', () => {
     await Promise.all(sockets.map(ended));
     await neighbourWorks();
     await brokerIsAsBefore();
+    // One line for all of them; two if ten seconds have passed in between.
+    const lines = daemon.log().split('"token refused"').length - 1;
+    expect(lines).toBeGreaterThan(0);
+    expect(lines).toBeLessThanOrEqual(2);
   });
 
   it('serves others of the same user beside half tokens, and cuts these off', async () => {

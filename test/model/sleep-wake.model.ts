@@ -40,7 +40,6 @@ interface State {
 
 const REQUESTS = 3;
 const SLOTS = 2;
-const CRASHES = 2;
 /** Where the socket is full, and another byte is dropped. */
 const DOORBELL_BYTES = 2;
 
@@ -57,9 +56,9 @@ export const sleepWakeMutants = [
   'a new engine does not publish',
   'a new engine visits nobody',
 ] as const;
-export type SleepWakeMutant = (typeof sleepWakeMutants)[number];
+type SleepWakeMutant = (typeof sleepWakeMutants)[number];
 
-export function sleepWakeModel(mutant?: SleepWakeMutant): Model<State> {
+export function sleepWakeModel(crashes: number, mutant?: SleepWakeMutant): Model<State> {
   const is = (candidate: SleepWakeMutant): boolean => mutant === candidate;
 
   function* clientSteps(state: State): Iterable<Step<State>> {
@@ -202,7 +201,7 @@ export function sleepWakeModel(mutant?: SleepWakeMutant): Model<State> {
       engine: 'awake',
       completed: 0,
       isPosted: false,
-      crashesLeft: CRASHES,
+      crashesLeft: crashes,
       submissionTail: 0,
       completionTail: 0,
       engineNeedsWakeup: 0,

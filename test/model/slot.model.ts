@@ -1,5 +1,6 @@
 // The life of a slot (docs/PROTOCOL.md, "The life of a slot"): what the engine writes into its ledger and into the
-// completion ring, one store for each step, with the engine dying between any two of them, while it recovers too.
+// completion ring, one store for each step, with the engine dying between any two of them, while it recovers too, and the
+// client dying at any.
 //
 //     ledger, outlives the engine      rows, journal (one word for each slot), completionTail
 //     completion ring and its tail     shared with the client, outlive the engine too
@@ -59,6 +60,7 @@ interface Engine {
 
 interface State {
   readonly client: {
+    readonly isGone: boolean;
     readonly submitted: number;
     /** The request in each slot; NONE if the slot is free. */
     readonly slots: readonly number[];
@@ -120,6 +122,7 @@ export function slotModel({ requests, crashes, mutant }: SlotModelOptions): Mode
   /** Submits into the lowest free slot, and reaps in order. */
   function* clientSteps(state: State): Iterable<Step<State>> {
     const { client, ring } = state;
+    if (client.isGone) return;
     const slot = client.slots.indexOf(NONE);
     if (client.submitted < requests.length && slot !== -1) {
       const change = {
@@ -132,6 +135,7 @@ export function slotModel({ requests, crashes, mutant }: SlotModelOptions): Mode
       yield { name, next: { ...state, client: { ...client, ...change } } };
     }
     if (client.completionHead !== ring.tail) yield reap(state);
+    yield { name: 'client: die', next: { ...state, client: { ...client, isGone: true } }, isFault: true };
   }
 
   function reap(state: State): Step<State> {
@@ -167,6 +171,8 @@ export function slotModel({ requests, crashes, mutant }: SlotModelOptions): Mode
     const kind = ledger.journal[slot]?.kind ?? FREE;
 
     if (engine.at === 'idle') {
+      // Between two turns, by the doorbell; a channel that is taken over is looked at too.
+      if (client.isGone) yield go('see the hang-up', 'ended');
       if (state.submissionHead !== client.submissionTail) {
         const next = at(client.submissions, state.submissionHead % SLOTS);
         const isBusy = isInFlight(at(ledger.journal, next).kind);
@@ -329,6 +335,7 @@ export function slotModel({ requests, crashes, mutant }: SlotModelOptions): Mode
   return {
     initial: {
       client: {
+        isGone: false,
         submitted: 0,
         slots: filled(SLOTS, NONE),
         answers: filled(requests.length, 0),
@@ -363,7 +370,8 @@ export function slotModel({ requests, crashes, mutant }: SlotModelOptions): Mode
           return `a request of the kind "${kind}" ran too often`;
         if (at(client.answers, request) > 1) return 'a request was completed twice';
       }
-      if (engine.at === 'ended' && crashes - crashesLeft < 2) return 'a channel ended for one crash';
+      if (engine.at === 'ended' && !client.isGone && crashes - crashesLeft < 2)
+        return 'a channel ended for one crash';
       return undefined;
     },
     isDone: ({ client, engine }) => engine.at === 'ended' || client.answers.every((count) => count === 1),

@@ -68,6 +68,9 @@ const OTHER_UID = '65534';
 /** Memory of its own by which a process may have grown: what a garbage collector leaves for later. */
 const OWN_BYTES_GROWN_MAX = 256 * 2 ** 20;
 
+/** Of the daemon's log, told after a failure. */
+const LOG_LINES_MAX = 40;
+
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   const folder = mkdtempSync(join(tmpdir(), 'warpdrive-fuzz-'));
   const daemon = await startDaemon();
@@ -274,7 +277,18 @@ class Run {
       () => {},
     );
     this.#failures.push(...(await grown()));
+    if (this.#failures.length > 0) this.#failures.push(...troublesIn(this.#daemon.log()));
   }
+}
+
+/** What the daemon itself says of what went wrong: its warnings, and what isn't a line of its log. */
+function troublesIn(log: string): string[] {
+  const isTrouble = (line: string): boolean => line !== '' && !/^\{"level":[1-3]0,/.test(line);
+  return log
+    .split('\n')
+    .filter(isTrouble)
+    .slice(-LOG_LINES_MAX)
+    .map((line) => `log: ${line}`);
 }
 
 function growth(name: string, was: Holdings, is: Holdings): string[] {
