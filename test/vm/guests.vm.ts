@@ -13,7 +13,7 @@ import { type Suite, suites } from './suites.ts';
 import { checkTools } from './tools.ts';
 
 /** A guest takes a minute; on a busy host with two cores, with others beside it, several. */
-const GUEST_MILLIS_MAX = 600_000;
+const GUEST_MILLIS_MAX = 900_000;
 
 /** What vitest's JSON reporter writes, as far as we read it. */
 interface Report {

@@ -17,7 +17,7 @@ const edu = ['-device', 'edu,dma_mask=0xffffffffffffffff'];
 export const suites: readonly Suite[] = [
   {
     name: 'custodian',
-    files: ['module.guest.ts', 'custodian.guest.ts', 'regions.guest.ts'],
+    files: ['module.guest.ts', 'custodian.guest.ts', 'modes.guest.ts', 'regions.guest.ts'],
     hasIommu: true,
     devices: edu,
   },
