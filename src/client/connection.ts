@@ -150,11 +150,14 @@ export class Connection {
 
   /** Shares memory with the daemon: `bytes` from 1 to 1 GiB. Throws QUOTA_EXCEEDED. */
   async share(bytes: number): Promise<Region> {
-    const { number, memory } = await this.#onChannel((control) => this.#share(control, bytes));
+    const { number, memory, control } = await this.#onChannel((open) => this.#share(open, bytes));
     try {
       const region = new Region(this, bytes, number, mapShared(memory, roundToPages(bytes)));
       this.#regions.add(region);
       return region;
+    } catch (error) {
+      await control.release('ReleaseRegion', { region: number }, `release region ${number}`);
+      throw error;
     } finally {
       this.#arriving.delete(number);
       memory.close();
@@ -165,7 +168,7 @@ export class Connection {
   async #share(
     control: ChannelControl,
     bytes: number,
-  ): Promise<{ readonly number: number; readonly memory: Fd }> {
+  ): Promise<{ readonly number: number; readonly memory: Fd; readonly control: ChannelControl }> {
     const operation = `share a region of ${bytes} bytes`;
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > REGION_BYTES_MAX) {
       const hint = `give a whole number from 1 to ${REGION_BYTES_MAX}`;
@@ -177,7 +180,7 @@ export class Connection {
       this.#arriving.add(region);
       try {
         const [memory] = await this.#redeem(token, 1, `region ${region}`);
-        return { number: region, memory: present(memory, 'the memory of the region') };
+        return { number: region, memory: present(memory, 'the memory of the region'), control };
       } catch (error) {
         this.#arriving.delete(region);
         await control.release('ReleaseRegion', { region }, operation);

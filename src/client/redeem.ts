@@ -2,6 +2,7 @@
 
 import { decodeFdAnswer } from '../shared/fd-protocol.ts';
 import { errorCode, WarpError } from '../shared/errors.ts';
+import { isPeerGone } from '../sys/errno.ts';
 import { closeAll, type Fd } from '../sys/fd.ts';
 import { connectUnix, receiveWithFds, sendWithFds, waitReadableAsync } from '../sys/socket.ts';
 
@@ -14,11 +15,16 @@ export async function redeemToken(
   const operation = `fetch ${expected.label} from ${path}`;
   const socket = connectUnix(path, 'fd socket');
   try {
-    sendWithFds(socket.number, token, []);
+    try {
+      sendWithFds(socket.number, token, []);
+    } catch (error) {
+      if (isPeerGone(error)) throw new WarpError('TOKEN_REFUSED', { operation, cause: error });
+      throw error;
+    }
     if (!(await waitReadableAsync(socket.number, expected.timeoutMillis))) {
       throw new WarpError('DEADLINE_EXCEEDED', { operation });
     }
-    const received = receiveWithFds(socket.number, expected.label);
+    const received = receiveAnswer(socket.number, expected.label);
     if (received === 'empty' || received === 'end') throw new WarpError('TOKEN_REFUSED', { operation });
     const answer = decodeFdAnswer(received.bytes);
     if (answer !== undefined && answer.status === 0 && received.fds.length === expected.fds)
@@ -32,5 +38,15 @@ export async function redeemToken(
     );
   } finally {
     socket.close();
+  }
+}
+
+/** A connection that is cut, since the daemon went or the user has too many of them, has no answer either. */
+function receiveAnswer(socket: number, label: string): ReturnType<typeof receiveWithFds> {
+  try {
+    return receiveWithFds(socket, label);
+  } catch (error) {
+    if (isPeerGone(error)) return 'end';
+    throw error;
   }
 }

@@ -2,7 +2,7 @@
 // and starts again what hangs, and gives up on what never comes to anything; stops them in reverse order. What systemd
 // does where there is one.
 //
-//     starting --ready--> serving --8 pings unanswered--> killed --> starting
+//     starting --ready--> serving --hangs--> killed --> starting
 //         |                   \--dies---------------------------------^
 //         +--dies 8 times in a row without having served--> all stop
 
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { assert } from '../shared/assert.ts';
 import { RestartPolicy } from '../shared/restart-policy.ts';
+import { type ProcessStat, readProcessStat } from '../sys/proc-stat.ts';
 
 const MAIN_MODULE = fileURLToPath(new URL('./main.js', import.meta.url));
 /** A child that was ready for this long has served, milliseconds. */
@@ -19,9 +20,15 @@ const SERVED_MILLIS = 1_000;
 const STOP_MILLIS_MAX = 10_000;
 /** What a child may take to be ready, milliseconds: with the channels of ten thousand clients to take over. */
 const START_MILLIS_MAX = 60_000;
-/** How often each child is pinged, milliseconds, and how many pings it may leave unanswered. */
+/** How often each child is pinged, milliseconds, and after how many unanswered pings it is looked at. */
 const PING_MILLIS = 250;
 const PINGS_UNANSWERED_MAX = 8;
+/**
+ * One that was stopped hangs then. Of the others, one that has used this much processor time since its last answer spins;
+ * one that has not is waiting for its turn on a crowded host, but not for ever. Milliseconds.
+ */
+const SPUN_MILLIS = 2_000;
+const SILENT_MILLIS_MAX = 60_000;
 /** Deaths in a row without having served after which there is no point in going on. */
 const FAILURES_MAX = 8;
 
@@ -48,6 +55,10 @@ interface Child {
   restartTimer: NodeJS.Timeout | undefined;
   /** Pings since the last answer. Counted, not timed: what holds us up too is not the child's fault. */
   pingsUnanswered: number;
+  /** Processor time that it had used when it answered last, milliseconds. */
+  cpuMillisAtAnswer: number;
+  /** It hung, and its end is on its way. */
+  isKilled: boolean;
 }
 
 /** What children are told. */
@@ -86,25 +97,31 @@ export class Supervisor {
         restarts: 0,
         restartTimer: undefined,
         pingsUnanswered: 0,
+        cpuMillisAtAnswer: 0,
+        isKilled: false,
       };
       this.#children.push(child);
       await new Promise<void>((resolve, reject) => this.#spawn(child, resolve, reject));
     }
     this.#pinging = setInterval(() => {
-      for (const child of this.#children) if (child.readyAtMillis !== undefined) this.#ping(child);
+      for (const child of this.#children)
+        if (child.readyAtMillis !== undefined && !child.isKilled) this.#ping(child);
     }, PING_MILLIS);
   }
 
   #ping(child: Child): void {
+    if (child.pingsUnanswered === 0) child.cpuMillisAtAnswer = statOf(child)?.cpuMillis ?? 0;
     child.pingsUnanswered += 1;
     if (child.pingsUnanswered <= PINGS_UNANSWERED_MAX) {
       tell(child.process, { type: 'ping' });
       return;
     }
-    if (child.pingsUnanswered > PINGS_UNANSWERED_MAX + 1) return;
-    const hungMillis = PINGS_UNANSWERED_MAX * PING_MILLIS;
-    this.#log.error({ role: child.role, hungMillis }, 'a process hangs; killing it');
+    const found = whyHung(child);
+    if (found === undefined) return;
+    const silentMillis = (child.pingsUnanswered - 1) * PING_MILLIS;
+    this.#log.error({ role: child.role, found, silentMillis }, 'a process hangs; killing it');
     child.process?.kill('SIGKILL');
+    child.isKilled = true;
   }
 
   #spawn(child: Child, onReady: () => void, onFailed: (error: Error) => void): void {
@@ -114,6 +131,7 @@ export class Supervisor {
     child.process = started;
     child.readyAtMillis = undefined;
     child.pingsUnanswered = 0;
+    child.isKilled = false;
     const timer = setTimeout(() => {
       this.#log.error(
         { role: child.role, waitedMillis: START_MILLIS_MAX },
@@ -202,6 +220,21 @@ export class Supervisor {
     assert(this.#isStopping, 'a stop was tried first');
     for (const { process: child } of this.#children) child?.kill('SIGKILL');
   }
+}
+
+function statOf({ process: child }: Child): ProcessStat | undefined {
+  return child?.pid === undefined ? undefined : readProcessStat(child.pid);
+}
+
+/** Why a silent child is to be replaced; undefined if it may only be waiting for a processor. */
+function whyHung(child: Child): string | undefined {
+  const stat = statOf(child);
+  if (stat === undefined) return undefined;
+  if (stat.isStopped) return 'it was stopped';
+  const usedMillis = stat.cpuMillis - child.cpuMillisAtAnswer;
+  if (usedMillis > SPUN_MILLIS) return `it spins: ${usedMillis} ms of processor time without an answer`;
+  const isSilent = child.pingsUnanswered * PING_MILLIS > SILENT_MILLIS_MAX;
+  return isSilent ? `no answer for ${SILENT_MILLIS_MAX} ms` : undefined;
 }
 
 /** A child that is gone, or whose pipe is full since it hangs, hears nothing: its end says the rest. */

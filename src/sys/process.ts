@@ -1,6 +1,5 @@
 // Processes: pidfds, signals that tie a child to its parent, advisory locks.
 
-import { readFileSync } from 'node:fs';
 import { callLibc } from './libc.ts';
 import { EAGAIN, ESRCH, mustCall, systemCallError } from './errno.ts';
 import { Fd } from './fd.ts';
@@ -27,17 +26,6 @@ export function dieWithParent(signal: number): void {
 /** No core dumps and no ptrace by others: for a process that holds keys. */
 export function forbidDumps(): void {
   mustCall('forbid core dumps', 'prctl', PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-/** Whether a process of ours was stopped by a signal or a debugger (proc(5): state T or t). */
-export function isStopped(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return /^ [Tt]/.test(stat.slice(stat.lastIndexOf(')') + 1));
-  } catch {
-    // It is gone.
-    return false;
-  }
 }
 
 /** Takes the lock of a file, which ends with the descriptor; false if somebody holds it. */

@@ -75,6 +75,7 @@ const USES_SOURCE = 1;
 const USES_DESTINATION = 2;
 const USES_AUXILIARY = 4;
 const USES_SESSION = 8;
+const USES_PARAMETERS = 16;
 /** In `operationAlgorithm`: no operation has the number. */
 const NO_ALGORITHM = 0xff;
 const operationUses = new Uint8Array(OPERATION_NUMBERS);
@@ -88,7 +89,8 @@ for (const operation of operationsByNumber) {
     (ranges.source ? USES_SOURCE : 0) |
     (ranges.destination ? USES_DESTINATION : 0) |
     (ranges.auxiliary === 'no' ? 0 : USES_AUXILIARY) |
-    (session === 'none' ? 0 : USES_SESSION);
+    (session === 'none' ? 0 : USES_SESSION) |
+    (operation.parameterBytes === 0 ? 0 : USES_PARAMETERS);
   operationAlgorithm[number] = algorithmIndex(operation.algorithm);
   operationParameterWords[number] = operation.parameterBytes / 4;
   operationResultWords[number] = operation.resultBytes / 4;

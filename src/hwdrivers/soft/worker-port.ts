@@ -19,7 +19,7 @@ import type { SessionParameters } from '../../shared/operations.ts';
 import { createSealedMemory, mapShared, type Mapping } from '../../sys/memory.ts';
 import { isPeerGone } from '../../sys/errno.ts';
 import { closeAll, type Descriptor, type Fd } from '../../sys/fd.ts';
-import { isStopped } from '../../sys/process.ts';
+import { readProcessStat } from '../../sys/proc-stat.ts';
 import { createSocketPair, sendWithFds } from '../../sys/socket.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
 import { type HardwareQueue, SEND_FULL } from '../driver.ts';
@@ -107,7 +107,7 @@ class WorkerPort implements Port {
 
   isStopped(): boolean {
     const pid = this.#life?.child.pid;
-    return pid !== undefined && isStopped(pid);
+    return pid !== undefined && readProcessStat(pid)?.isStopped === true;
   }
 
   prepareSleep(): boolean {
