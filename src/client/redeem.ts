@@ -2,6 +2,7 @@
 
 import { decodeFdAnswer } from '../shared/fd-protocol.ts';
 import { errorCode, WarpError } from '../shared/errors.ts';
+import { isPeerGone } from '../sys/errno.ts';
 import { closeAll, type Fd } from '../sys/fd.ts';
 import { connectUnix, receiveWithFds, sendWithFds, waitReadableAsync } from '../sys/socket.ts';
 
@@ -14,7 +15,7 @@ export async function redeemToken(
   const operation = `fetch ${expected.label} from ${path}`;
   const socket = connectUnix(path, 'fd socket');
   try {
-    sendWithFds(socket.number, token, []);
+    sendToken(socket.number, token, operation);
     if (!(await waitReadableAsync(socket.number, expected.timeoutMillis))) {
       throw new WarpError('DEADLINE_EXCEEDED', { operation });
     }
@@ -32,5 +33,15 @@ export async function redeemToken(
     );
   } finally {
     socket.close();
+  }
+}
+
+/** A broker that is gone refuses as well as one that doesn't know the token: another will be had from the next. */
+function sendToken(socket: number, token: Uint8Array, operation: string): void {
+  try {
+    sendWithFds(socket, token, []);
+  } catch (cause) {
+    if (isPeerGone(cause)) throw new WarpError('TOKEN_REFUSED', { operation, cause });
+    throw cause;
   }
 }
