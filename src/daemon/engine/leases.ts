@@ -103,8 +103,11 @@ export class Leases {
     throw new WarpError('NO_SUCH_CHANNEL', { operation: `use channel ${channel}` });
   }
 
-  /** Takes a fresh channel over: its memory and the engine's end of its doorbell. */
-  open(setup: ChannelSetup, memory: Fd, bell: Fd): void {
+  /**
+   * Takes a fresh channel over: its memory and the engine's end of its doorbell. Resolves when it would survive this
+   * engine.
+   */
+  async open(setup: ChannelSetup, memory: Fd, bell: Fd): Promise<void> {
     assert(!this.#byChannel.has(setup.channel), 'a channel is opened once');
     checkSealed(memory);
     const mapping = mapShared(memory, channelGeometry(setup.slots).totalBytes);
@@ -120,6 +123,8 @@ export class Leases {
     this.#vault.store(record.memory, memory);
     this.#vault.store(record.doorbell, lease.doorbell);
     this.#engine.wakeChannel(lease.channel);
+    await this.#vault.kept();
+    if (!lease.channel.isEnded) this.#ledger.commit(record);
   }
 
   #lease(setup: ChannelSetup, record: LedgerRecord, memory: Fd, mapping: Mapping, bell: Fd): Lease {
@@ -219,13 +224,16 @@ export class Leases {
     });
   }
 
-  addRegion(lease: Lease, number: number, memory: Fd, bytes: number): void {
+  /** Resolves when it would survive this engine. */
+  async addRegion(lease: Lease, number: number, memory: Fd, bytes: number): Promise<void> {
     assert(!lease.regions.has(number), 'the broker gives free region numbers');
     checkSealed(memory);
     const handle = this.#ledger.takeHandle();
     this.#vault.store(handle, memory);
-    lease.record.setRegion({ number, handle, bytes });
     this.#addRegion(lease, number, { handle, memory, bytes });
+    await this.#vault.kept();
+    const isThere = !lease.channel.isEnded && lease.regions.get(number)?.handle === handle;
+    if (isThere) lease.record.setRegion({ number, handle, bytes });
   }
 
   #addRegion({ channel, regions }: Lease, number: number, region: Region): void {
