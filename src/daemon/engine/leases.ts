@@ -12,7 +12,7 @@ import { DOORBELL_BYTES_MAX } from '../../shared/limits.ts';
 import { type AlgorithmName, algorithmIndex, type SessionParameters } from '../../shared/operations.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
 import type { Fd } from '../../sys/fd.ts';
-import { checkSealed, type Mapping, mapShared, punchOut } from '../../sys/memory.ts';
+import { checkSealed, mapBare, type Mapping, punchOut } from '../../sys/memory.ts';
 import type { ChannelSetup } from '../contracts.ts';
 import { Channel } from './channel.ts';
 import type { Device } from './device.ts';
@@ -110,7 +110,7 @@ export class Leases {
   async open(setup: ChannelSetup, memory: Fd, bell: Fd): Promise<void> {
     assert(!this.#byChannel.has(setup.channel), 'a channel is opened once');
     checkSealed(memory);
-    const mapping = mapShared(memory, channelGeometry(setup.slots).totalBytes);
+    const mapping = mapBare(memory, channelGeometry(setup.slots).totalBytes);
     let record: LedgerRecord;
     const handles = { memory: this.#ledger.takeHandle(), doorbell: this.#ledger.takeHandle() };
     try {
@@ -167,12 +167,16 @@ export class Leases {
     return tenant;
   }
 
-  openQueue({ channel, record }: Lease, { number, device, algorithm, depth }: QueueGrant): void {
-    assert(channel.queues[number] === undefined, 'the broker gives free queue numbers');
+  openQueue(lease: Lease, grant: QueueGrant): void {
+    assert(lease.channel.queues[grant.number] === undefined, 'the broker gives free queue numbers');
+    this.#openQueue(lease, grant);
+    lease.record.setQueue({ ...grant, device: grant.device.name });
+  }
+
+  #openQueue({ channel }: Lease, { number, device, algorithm, depth }: QueueGrant): void {
     const named = { name: algorithm, index: algorithmIndex(algorithm) };
     channel.queues[number] = new Queue(channel, number, device, device.flowOf(channel.tenant), named, depth);
     device.queues += 1;
-    record.setQueue({ number, device: device.name, algorithm, depth });
   }
 
   /** Takes a queue back: what waits in it is cancelled, what a device holds completes. */
@@ -336,13 +340,12 @@ export class Leases {
 
   /** Takes a channel over that another engine has left; its requests in flight are the caller's to see to. */
   restore(record: LedgerRecord, setup: ChannelSetup, left: LeftDescriptors): Lease {
-    checkSealed(left.memory);
-    const mapping = mapShared(left.memory, channelGeometry(setup.slots).totalBytes);
+    const mapping = mapBare(left.memory, channelGeometry(setup.slots).totalBytes);
     const lease = this.#lease(setup, record, left.memory, mapping, left.bell);
     this.#vault.adopt(record.memory, left.memory);
     this.#vault.adopt(record.doorbell, lease.doorbell);
     for (const queue of record.queues())
-      this.openQueue(lease, { ...queue, device: this.#device(queue.device) });
+      this.#openQueue(lease, { ...queue, device: this.#device(queue.device) });
     for (const { number, handle, parameters } of record.sessions())
       this.#addSession(lease, number, handle, parameters);
     for (const { number, ...region } of left.regions) {
@@ -362,7 +365,7 @@ export class Leases {
   /** Wakes both sides: the engine before may have died between noting a completion and waking the client. */
   begin({ channel, doorbell }: Lease): void {
     channel.end.publish();
-    doorbell.ring();
+    if (channel.end.unreaped() > 0) doorbell.ring();
     this.#engine.wakeChannel(channel);
   }
 }

@@ -67,6 +67,7 @@ interface Left {
 export function recoverRequests(channel: Channel): Recovery {
   const found = noRecovery();
   found.unreaped = channel.end.unreaped();
+  if (channel.inFlight === 0) return found;
   const left = requestsLeft(channel);
   found.poisoned = left.filter(({ kind }) => kind === (STARTED | RERUN)).length;
   if (found.poisoned > 0) {
