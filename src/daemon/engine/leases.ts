@@ -364,8 +364,10 @@ export class Leases {
 
   /** Wakes both sides: the engine before may have died between noting a completion and waking the client. */
   begin({ channel, doorbell }: Lease): void {
-    channel.end.publish();
-    if (channel.end.unreaped() > 0) doorbell.ring();
+    if (channel.end.unreaped() > 0) {
+      channel.end.publish();
+      doorbell.ring();
+    }
     this.#engine.wakeChannel(channel);
   }
 }
