@@ -15,7 +15,7 @@ export interface LogLine {
 }
 
 /** What engines found in the channels of those before them, requests. */
-export interface Found {
+interface Found {
   queued: number;
   rerun: number;
   interrupted: number;

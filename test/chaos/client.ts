@@ -15,8 +15,7 @@ const PROGRESS_MILLIS = 500;
 const [runtimeDir = '', seed] = process.argv.slice(2);
 const random = new Random(Number(seed));
 const tally = emptyTally();
-let isToFinish = false;
-let isOnHold = false;
+const told = { isToFinish: false, isOnHold: false };
 
 function tell(message: ClientMessage, then: () => void = () => {}): void {
   process.send?.(message, undefined, undefined, then);
@@ -27,13 +26,13 @@ async function runPrograms(isHeld: () => boolean, onOpen: () => void): Promise<v
     const program = await Program.open(runtimeDir, { tally, random, isHeld });
     onOpen();
     await runOne(program);
-  } while (!isToFinish);
+  } while (!told.isToFinish);
 }
 
 async function runOne(program: Program): Promise<void> {
   const endMillis = performance.now() + random.within(PROGRAM_MILLIS_MIN, PROGRAM_MILLIS_MAX);
   let isOver = false;
-  const isToEnd = (): boolean => isOver || isToFinish || performance.now() > endMillis;
+  const isToEnd = (): boolean => isOver || told.isToFinish || performance.now() > endMillis;
   const errands = runErrands({ runtimeDir, program, tally, random }, isToEnd);
   // Told at once, not only when the program comes to its end.
   errands.catch(fail);
@@ -53,12 +52,12 @@ process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit(1));
 process.on('uncaughtException', fail);
 process.on('message', ({ type }: ChaosMessage) => {
-  isOnHold = type === 'hold';
-  if (type === 'finish') isToFinish = true;
+  told.isOnHold = type === 'hold';
+  if (type === 'finish') told.isToFinish = true;
 });
 const progress = setInterval(() => tell({ type: 'progress', requests: tally.requests }), PROGRESS_MILLIS);
 const isPrompt = (): boolean => false;
-const isTardy = (): boolean => isOnHold;
+const isTardy = (): boolean => told.isOnHold;
 await Promise.all([runPrograms(isPrompt, () => tell({ type: 'ready' })), runPrograms(isTardy, () => {})]);
 clearInterval(progress);
 tell({ type: 'done', tally }, () => process.exit(0));

@@ -27,7 +27,7 @@ export const queueKinds = {
 } as const;
 export type QueueKind = keyof typeof queueKinds;
 
-export const KEY = randomBytes(32);
+const KEY = randomBytes(32);
 export const sessionKinds = {
   gzip: { level: 1 },
   cbc: { key: KEY },

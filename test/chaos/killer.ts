@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Control } from '../../src/client/control.ts';
 import { WarpError } from '../../src/client/index.ts';
 import { GRPC_SOCKET } from '../../src/shared/runtime-paths.ts';
-import { type DaemonRole, childrenOf, findRole } from '../fixtures/processes.ts';
+import { childrenOf, daemonRoles, findRole } from '../fixtures/processes.ts';
 import type { Strike, Target } from './schedule.ts';
 
 const CALL_MILLIS_MAX = 2_000;
@@ -82,9 +82,8 @@ export class Killer {
 
   /** undefined if nothing is. */
   async #missing(): Promise<string | undefined> {
-    const roles: DaemonRole[] = ['custodian', 'engine', 'broker'];
-    const pids = roles.map((role) => findRole(this.#supervisor, role));
-    const away = roles.find((_, index) => pids[index] === undefined || this.#dead.has(pids[index]));
+    const pids = daemonRoles.map((role) => findRole(this.#supervisor, role));
+    const away = daemonRoles.find((_, index) => pids[index] === undefined || this.#dead.has(pids[index]));
     if (away !== undefined) return `there is no other ${away}`;
     const workers = childrenOf(pids[1] as number).filter((pid) => !this.#dead.has(pid));
     if (workers.length !== this.#workers) return `there are ${workers.length} workers`;
