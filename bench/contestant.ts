@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { endChild } from './children.ts';
 import type { Facts, Metrics } from './turns.ts';
 
-/** Starting takes a second, a turn a few at most; what takes longer hangs. */
+/** Starting takes a second, a turn a few at most; what takes longer hangs. The default. */
 const ANSWER_MILLIS_MAX = 60_000;
 const END_MILLIS_MAX = 5_000;
 
@@ -23,10 +23,15 @@ export interface Contestant {
 }
 
 /** Starts a contestant and waits until it is ready. */
-export async function startContestant(command: Command, signal: AbortSignal): Promise<Contestant> {
+export async function startContestant(
+  command: Command,
+  signal: AbortSignal,
+  patienceMillis = ANSWER_MILLIS_MAX,
+): Promise<Contestant> {
   signal.throwIfAborted();
   const child = spawn(command.file, command.arguments, { stdio: ['pipe', 'pipe', 'pipe'] });
-  const answers = new Answers(child, [command.file, ...command.arguments].join(' '), signal);
+  const name = [command.file, ...command.arguments].join(' ');
+  const answers = new Answers(child, { name, patienceMillis }, signal);
   const end = () => endChild(child, () => child.stdin.end(), END_MILLIS_MAX);
   try {
     const facts = (await answers.next()) as Facts;
@@ -49,11 +54,17 @@ class Answers {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #lines: AsyncIterator<string>;
   readonly #name: string;
+  readonly #patienceMillis: number;
   #complaints = '';
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, Readable>, name: string, signal: AbortSignal) {
+  constructor(
+    child: ChildProcessByStdio<Writable, Readable, Readable>,
+    { name, patienceMillis }: { readonly name: string; readonly patienceMillis: number },
+    signal: AbortSignal,
+  ) {
     this.#child = child;
     this.#name = name;
+    this.#patienceMillis = patienceMillis;
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#complaints += text));
     child.on('error', (error) => (this.#complaints += error.message));
@@ -66,9 +77,9 @@ class Answers {
 
   async next(): Promise<unknown> {
     const hangs = setTimeout(() => {
-      this.#complaints += `no answer within ${ANSWER_MILLIS_MAX / 1000} seconds`;
+      this.#complaints += `no answer within ${this.#patienceMillis / 1000} seconds`;
       this.#child.kill('SIGKILL');
-    }, ANSWER_MILLIS_MAX);
+    }, this.#patienceMillis);
     try {
       const { value, done } = await this.#lines.next();
       if (done === true) throw new Error(`${this.#name} ended early\n${this.#complaints.trimEnd()}`);

@@ -8,6 +8,7 @@ import { type Daemon, type SoftBackend, startDaemon } from './daemon.ts';
 import type { Group, Place } from './figures/figure.ts';
 import { spinningGroup, wakingGroup } from './figures/latency.ts';
 import { rateGroup } from './figures/rate.ts';
+import { restartGroup } from './figures/restart.ts';
 import { throughputGroups } from './figures/throughput.ts';
 import { describeHost } from './host.ts';
 import { measureGroup, type Result } from './measure.ts';
@@ -15,7 +16,7 @@ import { compileYardstick } from './programs.ts';
 import { startProgress } from './progress.ts';
 import { formatJson, formatTable } from './report.ts';
 
-const groups: readonly Group[] = [spinningGroup, rateGroup, wakingGroup, ...throughputGroups];
+const groups: readonly Group[] = [spinningGroup, rateGroup, wakingGroup, ...throughputGroups, restartGroup];
 const figureNames = groups.flatMap(({ figures }) => figures.map(({ name }) => name));
 
 const ROUNDS_DEFAULT = 7;
@@ -34,7 +35,11 @@ const options = new Program('npm run bench --')
   .description('Measures WarpDrive against yardsticks that run in the same call.')
   .addHelpText('after', `\nFigures: ${figureNames.join(', ')}`)
   .option('--json <file>', 'also write the results to a file, as JSON')
-  .option('--only <figures>', 'measure these only, separated by commas', parseNames)
+  .option(
+    '--only <figures>',
+    'measure these only, separated by commas; or all that begin with a name and "_"',
+    parseNames,
+  )
   .option('--rounds <number>', `rounds of each (default: ${ROUNDS_DEFAULT})`, parseRounds)
   .option('--short', `fewer rounds (${ROUNDS_SHORT}) of shorter turns`, false)
   .option('--check', 'end with 1 where a bar is missed', false)
@@ -56,9 +61,14 @@ try {
 }
 
 function parseNames(text: string): string[] {
-  const names = text.split(',');
-  const unknown = names.find((name) => !figureNames.includes(name));
-  if (unknown === undefined) return names;
+  const chosen = text.split(',').map((name) => ({
+    name,
+    figures: figureNames.includes(name)
+      ? [name]
+      : figureNames.filter((figure) => figure.startsWith(`${name}_`)),
+  }));
+  const unknown = chosen.find(({ figures }) => figures.length === 0)?.name;
+  if (unknown === undefined) return chosen.flatMap(({ figures }) => figures);
   throw new InvalidArgumentError(`"${unknown}" is none of ${figureNames.join(', ')}`);
 }
 

@@ -26,8 +26,10 @@ export interface Result {
   readonly ratio: number | null;
   readonly better: Better;
   readonly bar?: number;
+  /** What `value` may be at most. */
+  readonly most?: number;
   readonly goal?: number;
-  /** Whether the bar, where there is one, is met. */
+  /** Whether the bar, of ratio or value, is met where there is one. */
   readonly pass?: boolean;
   readonly note?: string;
 }
@@ -63,15 +65,17 @@ export async function measureGroup(group: Group, figures: readonly Figure[], opt
       .map(({ yardstick }) => yardstick)
       .filter((metric) => contestantOf(metric) in group.yardsticks);
     options.progress(`${group.name}: warming up`);
-    for (let turn = 0; turn < WARM_UP_TURNS; turn++) await measureRound(entrants, WARM_UP_SCALE);
+    const rounds = group.isLong === true ? 1 : options.rounds;
+    const warmUpTurns = group.isLong === true ? 0 : WARM_UP_TURNS;
+    for (let turn = 0; turn < warmUpTurns; turn++) await measureRound(entrants, WARM_UP_SCALE);
     let measured = 0;
     const outcome = await runRounds({
-      rounds: options.rounds,
+      rounds,
       yardsticks,
       measureRound: async (isReversed) => {
         measured++;
-        const isRepeat = measured > options.rounds;
-        const what = isRepeat ? 'repeating an unsteady round' : `round ${measured} of ${options.rounds}`;
+        const isRepeat = measured > rounds;
+        const what = isRepeat ? 'repeating an unsteady round' : `round ${measured} of ${rounds}`;
         options.progress(`${group.name}: ${what}`);
         return measureRound(isReversed ? [...entrants].toReversed() : entrants);
       },
@@ -104,7 +108,7 @@ async function startEntrants(
     options.progress(`${group.name}: starting "${name}"`);
     const command = await plan.command(options.place);
     if (command === undefined) continue;
-    const contestant = await startContestant(command, options.signal);
+    const contestant = await startContestant(command, options.signal, plan.patienceMillis);
     const amount = Math.max(1, Math.round(plan.amount * options.scale));
     options.entrants.set(name, { contestant, amount });
   }
@@ -131,7 +135,7 @@ function resultOf(figure: Figure, rounds: readonly Round[], notes: readonly stri
     ...(limit === undefined ? [] : [limit.text]),
     ...notes,
   ];
-  const { name, what, against, unit, better, bar, goal } = figure;
+  const { name, what, against, unit, better, bar, most, goal } = figure;
   return {
     name,
     what,
@@ -142,7 +146,9 @@ function resultOf(figure: Figure, rounds: readonly Round[], notes: readonly stri
     ratio,
     better,
     ...(bar === undefined ? {} : { bar }),
+    ...(most === undefined ? {} : { most }),
     ...(goal === undefined ? {} : { goal }),
+    ...(most === undefined || isSkipped ? {} : { pass: value <= most }),
     ...(bar === undefined || isSkipped ? {} : { pass: ratio !== null && meetsBar(ratio, { better, bar }) }),
     ...(reasons.length === 0 ? {} : { note: reasons.join('; ') }),
   };

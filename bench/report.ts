@@ -78,8 +78,9 @@ function formatNumber(value: number | null): string {
   return value.toFixed(digits);
 }
 
-function formatBar({ better, bar, goal }: Result): string {
+function formatBar({ better, bar, most, goal, unit }: Result): string {
   const sign = signs[better];
+  if (most !== undefined) return `<= ${most} ${unit}`;
   if (bar === undefined) return goal === undefined ? '' : `goal ${sign} ${goal}`;
   return goal === undefined ? `${sign} ${bar}` : `${sign} ${bar}, goal ${sign} ${goal}`;
 }

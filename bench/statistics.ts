@@ -9,6 +9,11 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
+/** The smallest of some sorted values that is not below `share` of them. NaN if there are none. */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
 export interface Latency {
   /** Microseconds. */
   readonly p50: number;

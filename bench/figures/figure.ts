@@ -5,10 +5,10 @@ import type { Command } from '../contestant.ts';
 import type { SoftBackend } from '../daemon.ts';
 import type { Better, MetricName } from '../rounds.ts';
 
-export type Unit = 'us' | 'M/s' | 'MB/s';
+export type Unit = 'us' | 'ms' | 'M/s' | 'MB/s';
 
 /** What contestants' own units (microseconds, entries and bytes per second) are divided by. */
-export const unitScale: Readonly<Record<Unit, number>> = { us: 1, 'M/s': 1e6, 'MB/s': 1e6 };
+export const unitScale: Readonly<Record<Unit, number>> = { us: 1, ms: 1e3, 'M/s': 1e6, 'MB/s': 1e6 };
 
 export interface Figure {
   readonly name: string;
@@ -20,6 +20,8 @@ export interface Figure {
   readonly yardstick: MetricName;
   /** Where the ratio must be; `--check` fails where it isn't. */
   readonly bar?: number;
+  /** What the value itself may be at most, in its unit; `--check` fails above. Instead of a bar for the ratio. */
+  readonly most?: number;
   /** Where the ratio is to come; shown only. */
   readonly goal?: number;
   /** A metric that is reported beside the figure, and voids it where it is larger in any round. */
@@ -38,10 +40,14 @@ export interface ContestantPlan {
   command(place: Place): Command | undefined | Promise<Command>;
   /** Of one turn: milliseconds of rates, round trips of latencies. */
   readonly amount: number;
+  /** What a turn, or the start, may take; a minute by default. Milliseconds. */
+  readonly patienceMillis?: number;
 }
 
 export interface Group {
   readonly name: string;
+  /** Percentiles of what is rare: one long turn without a warm-up, not rounds of short ones. */
+  readonly isLong?: boolean;
   readonly ours: Readonly<Record<string, ContestantPlan>>;
   readonly yardsticks: Readonly<Record<string, ContestantPlan>>;
   readonly figures: readonly Figure[];

@@ -15,16 +15,11 @@ export async function redeemToken(
   const operation = `fetch ${expected.label} from ${path}`;
   const socket = connectUnix(path, 'fd socket');
   try {
-    try {
-      sendWithFds(socket.number, token, []);
-    } catch (error) {
-      if (isPeerGone(error)) throw new WarpError('TOKEN_REFUSED', { operation, cause: error });
-      throw error;
-    }
+    sendToken(socket.number, token, operation);
     if (!(await waitReadableAsync(socket.number, expected.timeoutMillis))) {
       throw new WarpError('DEADLINE_EXCEEDED', { operation });
     }
-    const received = receiveAnswer(socket.number, expected.label);
+    const received = receiveWithFds(socket.number, expected.label);
     if (received === 'empty' || received === 'end') throw new WarpError('TOKEN_REFUSED', { operation });
     const answer = decodeFdAnswer(received.bytes);
     if (answer !== undefined && answer.status === 0 && received.fds.length === expected.fds)
@@ -41,12 +36,12 @@ export async function redeemToken(
   }
 }
 
-/** A connection that is cut, since the daemon went or the user has too many of them, has no answer either. */
-function receiveAnswer(socket: number, label: string): ReturnType<typeof receiveWithFds> {
+/** A broker that is gone refuses as well as one that doesn't know the token: another will be had from the next. */
+function sendToken(socket: number, token: Uint8Array, operation: string): void {
   try {
-    return receiveWithFds(socket, label);
-  } catch (error) {
-    if (isPeerGone(error)) return 'end';
-    throw error;
+    sendWithFds(socket, token, []);
+  } catch (cause) {
+    if (isPeerGone(cause)) throw new WarpError('TOKEN_REFUSED', { operation, cause });
+    throw cause;
   }
 }

@@ -2,6 +2,7 @@
 // while nobody answers.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
 import { WarpError } from '../shared/errors.ts';
 import { type Contract, type Handlers, Link } from './link.ts';
 import { connectLink } from './link-sockets.ts';
@@ -77,6 +78,25 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
       });
     }
     return this.link;
+  }
+
+  /**
+   * A call that does no harm twice: repeated on the next link when one is lost before it has answered. Rejects as
+   * `whenUp` does when there is none for `limitMillis`, otherwise with what the peer threw.
+   */
+  async ask<Name extends keyof Calls & string>(
+    limitMillis: number,
+    name: Name,
+    request: z.infer<Calls[Name]['request']>,
+  ): Promise<z.infer<Calls[Name]['reply']>> {
+    for (;;) {
+      const link = await this.whenUp(limitMillis);
+      try {
+        return await link.call(name, request);
+      } catch (error) {
+        if (link.isOpen) throw error;
+      }
+    }
   }
 
   /** Resolves when the first link is up, and keeps one up from then on. */

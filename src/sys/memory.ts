@@ -5,6 +5,9 @@
 //
 //     | PROT_NONE page | the memfd, read-write, shared | PROT_NONE page |
 //
+// What no library ever gets, only typed arrays on it, is mapped bare: one call instead of two, and one mapping of the
+// kernel's instead of three, for each of thousands of channels.
+//
 // Touching a Buffer after its memory was unmapped would crash the process. So there are two ways to end a mapping:
 // `unmap()` for memory whose every view is ours and dropped, and `blank()` for memory that a user may still hold
 // a Buffer of: the pages are exchanged for private zeros, and the addresses given back when the Buffer is
@@ -81,11 +84,14 @@ export class Mapping {
   readonly address: number;
   /** The memory, while mapped. */
   readonly buffer: Buffer;
+  readonly #guardBytes: number;
   #isMapped = true;
 
-  constructor(address: number, bytes: number) {
+  /** `guardBytes`: of the inaccessible memory on each side. */
+  constructor(address: number, bytes: number, guardBytes: number) {
     this.address = address;
     this.bytes = bytes;
+    this.#guardBytes = guardBytes;
     this.buffer = bufferAt(address, bytes);
   }
 
@@ -103,7 +109,8 @@ export class Mapping {
   unmap(): void {
     if (!this.#isMapped) return;
     this.#isMapped = false;
-    mustCall('unmap memory', 'munmap', this.address - PAGE_BYTES, reservedBytes(this.bytes));
+    const { start, bytes } = this.#reserved;
+    mustCall('unmap memory', 'munmap', start, bytes);
   }
 
   /** Exchanges the memory for private zeros: Buffers on it stay harmless, and reach nobody any more. */
@@ -112,8 +119,12 @@ export class Mapping {
     this.#isMapped = false;
     const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
     mapAt(this.address, roundToPages(this.bytes), PROT_READ_WRITE, flags, -1, 'blank memory');
-    const range = { start: this.address - PAGE_BYTES, bytes: reservedBytes(this.bytes) };
-    blanked.register(this.buffer.buffer, range);
+    blanked.register(this.buffer.buffer, this.#reserved);
+  }
+
+  get #reserved(): { readonly start: number; readonly bytes: number } {
+    const guard = this.#guardBytes;
+    return { start: this.address - guard, bytes: roundToPages(this.bytes) + 2 * guard };
   }
 
   /** Puts another memfd of the same size in place; Buffers on the mapping show its contents from now on. */
@@ -136,7 +147,20 @@ export function mapShared(fd: Fd, bytes: number, offset = 0): Mapping {
     callLibc('munmap', start, reservedBytes(bytes));
     throw error;
   }
-  return new Mapping(start + PAGE_BYTES, bytes);
+  return new Mapping(start + PAGE_BYTES, bytes, PAGE_BYTES);
+}
+
+/** The same without the pages on both sides. */
+export function mapBare(fd: Fd, bytes: number): Mapping {
+  const address = mapAt(
+    0,
+    bytes,
+    PROT_READ_WRITE,
+    MAP_SHARED,
+    fd.number,
+    `map ${bytes} bytes of ${fd.label}`,
+  );
+  return new Mapping(address, bytes, 0);
 }
 
 function mapAt(

@@ -2,7 +2,7 @@
 // and waiting without the event loop.
 
 import { WarpError } from '../shared/errors.ts';
-import { EAGAIN, EINTR, mustCall, retryInterrupted, systemCallError } from './errno.ts';
+import { EAGAIN, ECONNRESET, EINTR, mustCall, retryInterrupted, systemCallError } from './errno.ts';
 import { closeAll, type Descriptor, Fd } from './fd.ts';
 import { addressOf, callIoctl, callLibc, pollInPool, structMemory } from './libc.ts';
 import {
@@ -140,6 +140,8 @@ export function receiveWithFds(
     callLibc('recvmsg', socket, msghdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC),
   );
   if (value === -1 && errno === EAGAIN) return 'empty';
+  // It closed before it had read all that we sent.
+  if (value === -1 && errno === ECONNRESET) return 'end';
   if (value === -1) throw systemCallError(`receive ${label}`, errno);
   const fds = readControl(label);
   const flags = msghdr.readInt32LE(msghdrLayout.fields.msg_flags.offset);

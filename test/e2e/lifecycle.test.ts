@@ -179,35 +179,6 @@ describe('when a part of the daemon is killed', () => {
     },
   );
 
-  it('the engine: each request in flight gets one completion, and what certainly did not run is sent again', async () => {
-    const started = await start(
-      '[devices.soft0]\ndriver = "soft"\nqueues = 1\n[devices.soft0.faults]\ndelay_millis = 50\n',
-    );
-    const connection = await open(started);
-    const queue = await connection.requestQueue({ algorithm: 'crc32' });
-    const region = await connection.share(4096);
-    const source = { region, offset: 0, bytes: 4096 };
-    const completions: number[] = [];
-    const into: Parameters<typeof queue.recv>[0] = [];
-    for (let cookie = 0; cookie < 20; cookie++)
-      expect(queue.send({ operation: 'crc32', source, cookie })).toBe(true);
-    expect(queue.recvSync(into, 5_000)).toBeGreaterThan(0);
-    completions.push(into[0]?.cookie ?? -1);
-    process.kill(started.pids['engine'] as number, 'SIGKILL');
-    let interrupted = 0;
-    await eventually('all have completed', () => {
-      const count = queue.recv(into);
-      for (const { cookie, code } of into.slice(0, count)) {
-        completions.push(cookie);
-        if (code === 'INTERRUPTED') interrupted += 1;
-      }
-      return completions.length >= 20;
-    });
-    expect(completions.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index));
-    expect(interrupted).toBeGreaterThan(0);
-    expect(queue.inFlight).toBe(0);
-  });
-
   it('all of it, by a stop and a new start: the SDK connects again when it is back', async () => {
     const first = await start();
     const connection = await open(first);

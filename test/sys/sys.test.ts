@@ -167,6 +167,14 @@ describe('sockets', () => {
     );
     expect(() => connectUnix(`/${'x'.repeat(200)}`, 'x')).toThrow(/at most 107 bytes/);
   });
+
+  it('end for a reader whose peer closed before it had read everything', () => {
+    const [a, b] = createSocketPair('stream', 'pair');
+    sendWithFds(a.number, Buffer.from('unread'), []);
+    b.close();
+    expect(receiveWithFds(a.number, 'nothing')).toBe('end');
+    a.close();
+  });
 });
 
 describe('processes', () => {

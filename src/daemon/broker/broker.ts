@@ -44,12 +44,11 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     { onUp() {}, onDown: (reason) => log.warn({ reason }, 'the custodian is gone') },
   );
   await custodian.connect();
-  const configuration = await custodian.link.call('configuration', {});
+  const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', {});
 
   const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<ProcessName | undefined> => {
     if (pid <= 0) return undefined;
-    const link = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
-    const { process } = await link.call('identify', { pid });
+    const { process } = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'identify', { pid });
     return process === null ? undefined : { uid, pid, startTicks: process.startTicks };
   };
   const identities = new WeakMap<Connection, ProcessName>();

@@ -12,7 +12,7 @@ import { DOORBELL_BYTES_MAX } from '../../shared/limits.ts';
 import { type AlgorithmName, algorithmIndex, type SessionParameters } from '../../shared/operations.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
 import type { Fd } from '../../sys/fd.ts';
-import { checkSealed, type Mapping, mapShared, punchOut } from '../../sys/memory.ts';
+import { checkSealed, mapBare, type Mapping, punchOut } from '../../sys/memory.ts';
 import type { ChannelSetup } from '../contracts.ts';
 import { Channel } from './channel.ts';
 import type { Device } from './device.ts';
@@ -103,11 +103,14 @@ export class Leases {
     throw new WarpError('NO_SUCH_CHANNEL', { operation: `use channel ${channel}` });
   }
 
-  /** Takes a fresh channel over: its memory and the engine's end of its doorbell. */
-  open(setup: ChannelSetup, memory: Fd, bell: Fd): void {
+  /**
+   * Takes a fresh channel over: its memory and the engine's end of its doorbell. Resolves when it would survive this
+   * engine.
+   */
+  async open(setup: ChannelSetup, memory: Fd, bell: Fd): Promise<void> {
     assert(!this.#byChannel.has(setup.channel), 'a channel is opened once');
     checkSealed(memory);
-    const mapping = mapShared(memory, channelGeometry(setup.slots).totalBytes);
+    const mapping = mapBare(memory, channelGeometry(setup.slots).totalBytes);
     let record: LedgerRecord;
     const handles = { memory: this.#ledger.takeHandle(), doorbell: this.#ledger.takeHandle() };
     try {
@@ -120,6 +123,8 @@ export class Leases {
     this.#vault.store(record.memory, memory);
     this.#vault.store(record.doorbell, lease.doorbell);
     this.#engine.wakeChannel(lease.channel);
+    await this.#vault.kept();
+    if (!lease.channel.isEnded) this.#ledger.commit(record);
   }
 
   #lease(setup: ChannelSetup, record: LedgerRecord, memory: Fd, mapping: Mapping, bell: Fd): Lease {
@@ -162,12 +167,16 @@ export class Leases {
     return tenant;
   }
 
-  openQueue({ channel, record }: Lease, { number, device, algorithm, depth }: QueueGrant): void {
-    assert(channel.queues[number] === undefined, 'the broker gives free queue numbers');
+  openQueue(lease: Lease, grant: QueueGrant): void {
+    assert(lease.channel.queues[grant.number] === undefined, 'the broker gives free queue numbers');
+    this.#openQueue(lease, grant);
+    lease.record.setQueue({ ...grant, device: grant.device.name });
+  }
+
+  #openQueue({ channel }: Lease, { number, device, algorithm, depth }: QueueGrant): void {
     const named = { name: algorithm, index: algorithmIndex(algorithm) };
     channel.queues[number] = new Queue(channel, number, device, device.flowOf(channel.tenant), named, depth);
     device.queues += 1;
-    record.setQueue({ number, device: device.name, algorithm, depth });
   }
 
   /** Takes a queue back: what waits in it is cancelled, what a device holds completes. */
@@ -219,13 +228,16 @@ export class Leases {
     });
   }
 
-  addRegion(lease: Lease, number: number, memory: Fd, bytes: number): void {
+  /** Resolves when it would survive this engine. */
+  async addRegion(lease: Lease, number: number, memory: Fd, bytes: number): Promise<void> {
     assert(!lease.regions.has(number), 'the broker gives free region numbers');
     checkSealed(memory);
     const handle = this.#ledger.takeHandle();
     this.#vault.store(handle, memory);
-    lease.record.setRegion({ number, handle, bytes });
     this.#addRegion(lease, number, { handle, memory, bytes });
+    await this.#vault.kept();
+    const isThere = !lease.channel.isEnded && lease.regions.get(number)?.handle === handle;
+    if (isThere) lease.record.setRegion({ number, handle, bytes });
   }
 
   #addRegion({ channel, regions }: Lease, number: number, region: Region): void {
@@ -328,13 +340,12 @@ export class Leases {
 
   /** Takes a channel over that another engine has left; its requests in flight are the caller's to see to. */
   restore(record: LedgerRecord, setup: ChannelSetup, left: LeftDescriptors): Lease {
-    checkSealed(left.memory);
-    const mapping = mapShared(left.memory, channelGeometry(setup.slots).totalBytes);
+    const mapping = mapBare(left.memory, channelGeometry(setup.slots).totalBytes);
     const lease = this.#lease(setup, record, left.memory, mapping, left.bell);
     this.#vault.adopt(record.memory, left.memory);
     this.#vault.adopt(record.doorbell, lease.doorbell);
     for (const queue of record.queues())
-      this.openQueue(lease, { ...queue, device: this.#device(queue.device) });
+      this.#openQueue(lease, { ...queue, device: this.#device(queue.device) });
     for (const { number, handle, parameters } of record.sessions())
       this.#addSession(lease, number, handle, parameters);
     for (const { number, ...region } of left.regions) {
@@ -353,8 +364,10 @@ export class Leases {
 
   /** Wakes both sides: the engine before may have died between noting a completion and waking the client. */
   begin({ channel, doorbell }: Lease): void {
-    channel.end.publish();
-    doorbell.ring();
+    if (channel.end.unreaped() > 0) {
+      channel.end.publish();
+      doorbell.ring();
+    }
     this.#engine.wakeChannel(channel);
   }
 }

@@ -174,8 +174,8 @@ export class Ledger {
   }
 
   /**
-   * Writes a channel down. `setup`: the call that opened it. `slots`, and the handles of its descriptors in the vault.
-   * Throws QUOTA_EXCEEDED when the ledger is full.
+   * Writes a channel down; it counts from `commit` on. `setup`: the call that opened it. `slots`, and the handles of
+   * its descriptors in the vault. Throws QUOTA_EXCEEDED when the ledger is full.
    */
   add(
     setup: unknown,
@@ -197,8 +197,12 @@ export class Ledger {
       slots,
     );
     record.write(text, memory, doorbell);
-    this.#words[at + 1] = (slots << 2) | RECORD_LIVE;
     return record;
+  }
+
+  /** The next engine is to go on with the channel: the vault has its descriptors. */
+  commit({ entry, slots }: LedgerRecord): void {
+    this.#words[DIRECTORY_WORD + entry * ENTRY_WORDS + 1] = (slots << 2) | RECORD_LIVE;
   }
 
   /** Forgets a channel, and empties its pages: keys were among them. */

@@ -28,6 +28,9 @@ const DRAIN_MILLIS = 5_000;
 /** The kernel kills the workers of a dead engine at once: more than this means that one can't die, milliseconds. */
 const WORKERS_MILLIS_MAX = 2_000;
 
+/** How long a custodian that is being started again is waited for, milliseconds. */
+const CUSTODIAN_MILLIS_MAX = 10_000;
+
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 
 export async function runEngine(options: RoleOptions): Promise<void> {
@@ -54,8 +57,10 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
-  const configuration = await custodian.link.call('configuration', {});
-  await custodian.link.call('giveBack', {});
+  const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', {});
+  // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
+  const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
+  await custodian.ask(CUSTODIAN_MILLIS_MAX, 'giveBack', {});
 
   const lifeline = createLifeline();
   const earlier = returned.take(LIFELINE_HANDLE);
@@ -84,7 +89,8 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     log.info({ ...found, millis }, 'went on where the engine before died');
   }
   hasStarted = true;
-  if (custodian.isUp) vault.up(custodian.link);
+  if (giver.isOpen) vault.up(giver);
+  else if (custodian.isUp) vault.renew(custodian.link);
 
   const service = new EngineService(engine, leases);
   let broker: Link<typeof engineContract, typeof brokerContract> | undefined;

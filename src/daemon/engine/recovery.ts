@@ -61,18 +61,24 @@ interface Left {
 }
 
 /**
- * Puts each request in flight where it belongs. The channel has its queues, regions and sessions again, and no device
+ * Puts each request in flight where it belongs; completes all where the channel is to end. The channel has its queues, regions and sessions again, and no device
  * holds anything of it.
  */
 export function recoverRequests(channel: Channel): Recovery {
   const found = noRecovery();
   found.unreaped = channel.end.unreaped();
+  if (channel.inFlight === 0) return found;
   const left = requestsLeft(channel);
   found.poisoned = left.filter(({ kind }) => kind === (STARTED | RERUN)).length;
-  if (found.poisoned > 0) return found;
+  if (found.poisoned > 0) {
+    for (const { slot, kind } of left)
+      channel.interrupt(slot, INTERRUPTED, isStarted(kind) ? RAN_MAYBE : RAN_NO);
+    found.interrupted = left.length;
+    return found;
+  }
   for (const request of left) {
     const { slot, kind } = request;
-    const wasStarted = (kind & ~RERUN) === STARTED;
+    const wasStarted = isStarted(kind);
     const queue = channel.queues[channel.rows[slot * ROW_WORDS + R_QUEUE] as number];
     const canRun = queue !== undefined && isRowValid(channel, slot, queue.algorithmIndex);
     if (!canRun || (wasStarted && !isPure(request, left))) {
@@ -93,6 +99,10 @@ export function recoverRequests(channel: Channel): Recovery {
     }
   }
   return found;
+}
+
+function isStarted(kind: number): boolean {
+  return (kind & ~RERUN) === STARTED;
 }
 
 /** What is in flight, in the order in which it was taken. */

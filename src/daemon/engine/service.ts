@@ -36,8 +36,13 @@ export class EngineService implements Handlers<typeof engineContract> {
     this.#leases = leases;
   }
 
-  openChannel(setup: RequestOf<'openChannel'>, fds: readonly Fd[]): Nothing {
-    this.#leases.open(setup, present(fds[0], 'the memory of the channel'), present(fds[1], 'its doorbell'));
+  async openChannel(setup: RequestOf<'openChannel'>, fds: readonly Fd[]): Promise<Nothing> {
+    const [memory, bell] = fds;
+    await this.#leases.open(
+      setup,
+      present(memory, 'the memory of the channel'),
+      present(bell, 'its doorbell'),
+    );
     return {};
   }
 
@@ -76,13 +81,9 @@ export class EngineService implements Handlers<typeof engineContract> {
     return this.#patiently(channel, (lease, done) => this.#leases.closeSession(lease, session, done));
   }
 
-  addRegion({ channel, region, bytes }: RequestOf<'addRegion'>, fds: readonly Fd[]): Nothing {
-    this.#leases.addRegion(
-      this.#leases.get(channel),
-      region,
-      present(fds[0], 'the memory of the region'),
-      bytes,
-    );
+  async addRegion({ channel, region, bytes }: RequestOf<'addRegion'>, fds: readonly Fd[]): Promise<Nothing> {
+    const lease = this.#leases.get(channel);
+    await this.#leases.addRegion(lease, region, present(fds[0], 'the memory of the region'), bytes);
     return {};
   }
 

@@ -17,7 +17,11 @@ export class Vault {
   /** What it has yet to be told. */
   readonly #toStore = new Set<number>();
   readonly #toForget = new Set<number>();
+  /** Who waits until it has been told. */
+  #waiting: (() => void)[] = [];
   #isTelling = false;
+  /** The custodian was started anew, and lacks some yet. */
+  #isRenewing = false;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -33,6 +37,7 @@ export class Vault {
   renew(link: CustodianLink): void {
     this.#toForget.clear();
     for (const handle of this.#kept.keys()) this.#toStore.add(handle);
+    this.#isRenewing = true;
     this.up(link);
   }
 
@@ -44,6 +49,17 @@ export class Vault {
     this.#kept.set(handle, descriptor);
     this.#toStore.add(handle);
     this.#tellLater();
+  }
+
+  /**
+   * Resolves when the custodian has all that was stored until now, which may be another one than at this moment; or
+   * when it was found unable to keep it. What is acknowledged before that would be lost with this engine.
+   */
+  kept(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#tellLater();
+    });
   }
 
   /** The custodian has it already. */
@@ -78,7 +94,8 @@ export class Vault {
   }
 
   get #isBehind(): boolean {
-    return this.#link?.isOpen === true && this.#toStore.size + this.#toForget.size > 0;
+    const count = this.#toStore.size + this.#toForget.size + this.#waiting.length;
+    return this.#link?.isOpen === true && count > 0;
   }
 
   /** One message at a time, so that a descriptor that is closed meanwhile is never sent. */
@@ -89,6 +106,7 @@ export class Vault {
       const handles = stored.map(([handle]) => handle);
       const forgotten = [...this.#toForget];
       this.#toForget.clear();
+      const waiting = this.#toStore.size === 0 ? this.#waiting.splice(0) : [];
       const calls: Promise<unknown>[] = [];
       if (handles.length > 0)
         calls.push(
@@ -99,8 +117,16 @@ export class Vault {
           ),
         );
       if (forgotten.length > 0) calls.push(link.call('forget', { handles: forgotten }));
-      await Promise.all(calls);
+      try {
+        await Promise.all(calls);
+      } finally {
+        if (link.isOpen) for (const done of waiting) done();
+        else this.#waiting.push(...waiting);
+      }
     }
+    if (!this.#isRenewing || this.#link?.isOpen !== true) return;
+    this.#isRenewing = false;
+    this.#log.info({ descriptors: this.#kept.size }, 'the custodian has all descriptors again');
   }
 
   #nextBatch(): (readonly [number, Descriptor])[] {

@@ -19,9 +19,12 @@ export interface SoftOptions {
   readonly faults: SoftFaults;
 }
 
-/** One message on a worker's control socket; an `add-region` carries the memory's descriptor. */
+/** Regions in one message: a worker that is started again is told of thousands. */
+export const REGIONS_PER_MESSAGE_MAX = 64;
+
+/** One message on a worker's control socket; an `add-regions` carries the memories' descriptors, in order. */
 export type ControlMessage =
-  | { readonly type: 'add-region'; readonly handle: number; readonly bytes: number }
+  | { readonly type: 'add-regions'; readonly handles: readonly number[]; readonly bytes: readonly number[] }
   | { readonly type: 'remove-region'; readonly handle: number }
   | { readonly type: 'add-session'; readonly handle: number; readonly level: number; readonly key: string }
   | { readonly type: 'remove-session'; readonly handle: number };

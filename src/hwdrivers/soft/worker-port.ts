@@ -11,6 +11,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { present } from '../../shared/assert.ts';
 import { ClientEnd } from '../../shared/channel/client-end.ts';
 import { channelGeometry, formatChannel } from '../../shared/channel/layout.ts';
 import { WarpError } from '../../shared/errors.ts';
@@ -25,7 +26,7 @@ import { Doorbell } from '../../sys/doorbell.ts';
 import { type HardwareQueue, SEND_FULL } from '../driver.ts';
 import type { Port, PortEvents } from '../port.ts';
 import { SOFT_QUEUE_SLOTS, softDriver, type SoftQueue } from './driver.ts';
-import type { ControlMessage, SoftOptions } from './options.ts';
+import { type ControlMessage, REGIONS_PER_MESSAGE_MAX, type SoftOptions } from './options.ts';
 
 const WORKER_MODULE = fileURLToPath(new URL('./worker.js', import.meta.url));
 const CONTROL_RETRY_MILLIS = 1;
@@ -48,9 +49,11 @@ interface Life {
   readonly queue: SoftQueue;
   readonly doorbell: Doorbell;
   readonly control: Fd;
+  /** It has said that it serves. Before that nothing is sent: a starting engine has better things to do. */
+  isReady: boolean;
   messagesSent: number;
-  /** Messages that the control socket had no room for yet, in order. */
-  readonly backlog: ControlMessage[];
+  /** What the worker has yet to be told, in order; a number is the handle of a region that it is to map. */
+  backlog: (number | ControlMessage)[];
   backlogTimer: NodeJS.Timeout | undefined;
 }
 
@@ -116,7 +119,7 @@ class WorkerPort implements Port {
 
   addRegion(handle: number, memory: Fd, bytes: number): void {
     this.#regions.set(handle, { memory, bytes });
-    this.#tell({ type: 'add-region', handle, bytes });
+    this.#tell(handle);
   }
 
   removeRegion(handle: number): void {
@@ -177,6 +180,7 @@ class WorkerPort implements Port {
       queue,
       doorbell,
       control,
+      isReady: false,
       messagesSent: 0,
       backlog: [],
       backlogTimer: undefined,
@@ -192,6 +196,8 @@ class WorkerPort implements Port {
       output += text;
       if (!output.endsWith('\n')) return;
       clearTimeout(timer);
+      life.isReady = true;
+      this.#flush(life);
       this.#events.onReady(new Map(Object.entries(JSON.parse(output) as Record<string, string>)));
       output = '';
     });
@@ -222,40 +228,56 @@ class WorkerPort implements Port {
 
   #restart(): void {
     this.#life = this.#start();
-    for (const [handle, { bytes }] of this.#regions) this.#tell({ type: 'add-region', handle, bytes });
+    for (const handle of this.#regions.keys()) this.#tell(handle);
     for (const [handle, parameters] of this.#sessions) this.#tell(sessionMessage(handle, parameters));
   }
 
-  #tell(message: ControlMessage): void {
+  #tell(what: number | ControlMessage): void {
     const life = this.#life;
     if (life === undefined) return;
-    life.backlog.push(message);
-    if (life.backlog.length === 1) this.#flush(life);
+    life.backlog.push(what);
+    if (life.isReady && life.backlogTimer === undefined) this.#flush(life);
   }
 
   /** The socket holds some hundred messages; a worker busy with a long request reads none meanwhile. */
   #flush(life: Life): void {
     life.backlogTimer = undefined;
-    for (let message = life.backlog[0]; message !== undefined; message = life.backlog[0]) {
-      // A region that was removed while its message waited need not be told.
-      const memory = message.type === 'add-region' ? this.#regions.get(message.handle)?.memory : undefined;
-      const isStale = message.type === 'add-region' && memory === undefined;
-      if (!isStale && !this.#sendControl(life, message, memory)) {
-        life.backlogTimer = setTimeout(() => this.#flush(life), CONTROL_RETRY_MILLIS);
-        life.doorbell.ring();
-        return;
-      }
-      life.backlog.shift();
+    let told = 0;
+    while (told < life.backlog.length) {
+      const count = this.#sendNext(life, told);
+      if (count === 0) break;
+      told += count;
     }
+    life.backlog = life.backlog.slice(told);
     if (this.#life !== life) return;
     life.doorbell.ring();
-    this.#events.onWake();
+    if (life.backlog.length > 0) {
+      life.backlogTimer = setTimeout(() => this.#flush(life), CONTROL_RETRY_MILLIS);
+    } else {
+      this.#events.onWake();
+    }
   }
 
-  #sendControl(life: Life, message: ControlMessage, memory: Fd | undefined): boolean {
+  /** Sends one message for what is at `at` in the backlog and may go along; returns how much that is. */
+  #sendNext(life: Life, at: number): number {
+    const next = life.backlog[at];
+    if (typeof next === 'object') return this.#sendControl(life, next, []) ? 1 : 0;
+    const end = Math.min(at + REGIONS_PER_MESSAGE_MAX, life.backlog.length);
+    let last = at;
+    while (last < end && typeof life.backlog[last] === 'number') last += 1;
+    // A region that was removed while it waited need not be told.
+    const handles = (life.backlog.slice(at, last) as number[]).filter((handle) => this.#regions.has(handle));
+    const regions = handles.map((handle) => present(this.#regions.get(handle), 'a region just found'));
+    if (regions.length === 0) return last - at;
+    const message = { type: 'add-regions', handles, bytes: regions.map(({ bytes }) => bytes) } as const;
+    const memories = regions.map(({ memory }) => memory);
+    return this.#sendControl(life, message, memories) ? last - at : 0;
+  }
+
+  #sendControl(life: Life, message: ControlMessage, memories: readonly Fd[]): boolean {
     try {
       const bytes = Buffer.from(JSON.stringify(message));
-      const isSent = sendWithFds(life.control.number, bytes, memory === undefined ? [] : [memory]);
+      const isSent = sendWithFds(life.control.number, bytes, memories);
       if (isSent) life.messagesSent += 1;
       return isSent;
     } catch (error) {

@@ -186,32 +186,32 @@ class Worker {
     if (received === 'empty') return false;
     if (received === 'end') process.exit(0);
     this.#messagesRead = (this.#messagesRead + 1) | 0;
-    this.#obey(JSON.parse(received.bytes.toString()) as ControlMessage, received.fds[0]);
+    this.#obey(JSON.parse(received.bytes.toString()) as ControlMessage, received.fds);
     return true;
   }
 
-  #obey(message: ControlMessage, memory: Fd | undefined): void {
-    const { handle } = message;
+  #obey(message: ControlMessage, memories: readonly Fd[]): void {
     switch (message.type) {
-      case 'add-region':
-        assert(memory !== undefined, 'a region comes with its memory');
-        this.#map(handle, memory, message.bytes);
+      case 'add-regions':
+        assert(memories.length === message.handles.length, 'regions come with their memories');
+        for (const [index, memory] of memories.entries())
+          this.#map(message.handles[index] as number, memory, message.bytes[index] as number);
         break;
       case 'remove-region':
         this.#job.source = NOTHING;
         this.#job.destination = NOTHING;
         this.#job.auxiliary = NOTHING;
-        this.#regions.get(handle)?.unmap();
-        this.#regions.delete(handle);
+        this.#regions.get(message.handle)?.unmap();
+        this.#regions.delete(message.handle);
         break;
       case 'add-session': {
         const key = message.key === '' ? undefined : Buffer.from(message.key, 'base64');
-        this.#sessions.set(handle, { level: message.level, key });
+        this.#sessions.set(message.handle, { level: message.level, key });
         break;
       }
       case 'remove-session':
-        this.#sessions.get(handle)?.key?.fill(0);
-        this.#sessions.delete(handle);
+        this.#sessions.get(message.handle)?.key?.fill(0);
+        this.#sessions.delete(message.handle);
         break;
     }
   }

@@ -1,0 +1,97 @@
+// Our contestant that kills: a process of the daemon, again and again, while something that needs it is asked for all
+// the time. A gap is the longest time without an answer around a death.
+// Arguments: runtime folder, role (a name of `roles`), processes that hold channels, channels of each.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Connection, connect, WarpError } from 'warpdrive';
+import { percentile } from '../statistics.ts';
+import { type Metrics, serveTurns } from '../turns.ts';
+
+/** A process that has served for a second is started again without a pause; milliseconds. */
+const SETTLED_MILLIS = 1_300;
+/** Between two looks at who serves as the role, milliseconds. */
+const LOOK_MILLIS = 20;
+const REFUSED_PAUSE_MILLIS = 5;
+const options = { slots: 4, timeoutMillis: 30_000 };
+
+type Ask = () => Promise<unknown>;
+
+/** What is asked for all the time, by the role that it needs. */
+const roles: Readonly<Record<string, (connection: Connection) => Promise<Ask>>> = {
+  engine: async (connection) => {
+    const queue = await connection.requestQueue({ algorithm: 'nop' });
+    return () => queue.submit({ operation: 'nop' });
+  },
+  broker: async (connection) => () => connection.status(),
+  // Who connects has to be identified.
+  custodian: async () => async () => (await connect({ runtimeDir, ...options })).close(),
+};
+
+const [runtimeDir = '', role = '', holders = '0', channels = '0'] = process.argv.slice(2);
+const prepare = roles[role];
+if (prepare === undefined) throw new Error(`there is no role "${role}"`);
+await holdChannels(Number(holders), Number(channels));
+const connection = await connect({ runtimeDir, ...options });
+const ask = await prepare(connection);
+const facts = holders === '0' ? {} : { channels: String(Number(holders) * Number(channels)) };
+await serveTurns(measureGaps, facts);
+await connection.close();
+process.exit(0);
+
+async function holdChannels(processes: number, each: number): Promise<void> {
+  const program = fileURLToPath(new URL('./holder.js', import.meta.url));
+  for (let index = 0; index < processes; index++) {
+    // It ends with us.
+    await once(fork(program, [runtimeDir, String(each)]), 'message');
+  }
+}
+
+async function measureGaps(kills: number): Promise<Metrics> {
+  const gapMillis: number[] = [];
+  while (gapMillis.length < kills) gapMillis.push(await measureGap());
+  gapMillis.sort((a, b) => a - b);
+  return { p50: percentile(gapMillis, 0.5) * 1e3, p99: percentile(gapMillis, 0.99) * 1e3 };
+}
+
+async function measureGap(): Promise<number> {
+  await answer();
+  const victim = servingPid();
+  process.kill(victim, 'SIGKILL');
+  let lastMillis = performance.now();
+  let lookedMillis = lastMillis;
+  let longest = 0;
+  let replacedMillis = Number.POSITIVE_INFINITY;
+  while (lastMillis - replacedMillis < SETTLED_MILLIS) {
+    await answer();
+    const now = performance.now();
+    longest = Math.max(longest, now - lastMillis);
+    lastMillis = now;
+    if (replacedMillis < now || now - lookedMillis < LOOK_MILLIS) continue;
+    lookedMillis = now;
+    if (servingPid() !== victim) replacedMillis = now;
+  }
+  return longest;
+}
+
+/** Asks until there is an answer. */
+async function answer(): Promise<void> {
+  for (;;) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      if (!(error instanceof WarpError)) throw error;
+      await sleep(REFUSED_PAUSE_MILLIS);
+    }
+  }
+}
+
+/** Each role keeps its number in the file that it has locked. */
+function servingPid(): number {
+  return Number(readFileSync(join(runtimeDir, `${role}.lock`), 'utf8'));
+}
