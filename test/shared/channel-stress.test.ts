@@ -44,8 +44,8 @@ const service = `
   for (let served = 0; served < ${REQUESTS}; ) {
     const available = end.available();
     if (available < 0) process.exit(2);
+    end.announceTaking(available);
     for (let count = 0; count < available; count++) held.push(end.takeSlot());
-    end.publishTaken();
     // In any order, and some of them only in the next round.
     while (held.length > 0 && Math.random() < 0.97) {
       const [slot] = held.splice(Math.floor(Math.random() * held.length), 1);

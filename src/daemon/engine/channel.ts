@@ -224,6 +224,7 @@ export class Channel {
     // Counted beforehand: a device may complete a request while it is submitted.
     this.inFlight += count;
     tenant.inFlight += count;
+    end.announceTaking(count);
     let accepted = 0;
     for (let taken = 0; taken < count; taken++) {
       const slot = end.takeSlot();
@@ -239,7 +240,6 @@ export class Channel {
     this.inFlight -= count - accepted;
     tenant.inFlight -= count - accepted;
     if (accepted > 0) this.#malformedInRow = 0;
-    end.publishTaken();
     return this.#malformedInRow > MALFORMED_ENTRIES_MAX ? this.#violate(MALFORMED_ENTRIES) : count;
   }
 

@@ -113,9 +113,9 @@ class Worker {
   }
 
   #serveOne(): void {
+    this.#end.announceTaking(1);
     const slot = this.#end.takeSlot();
     assert(slot >= 0, 'the engine submits slots that exist');
-    this.#end.publishTaken();
     const { words } = this.#end;
     const base = this.#end.slotWord(slot);
     this.#readControl(words[base + R_FLAGS] as number);

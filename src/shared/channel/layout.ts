@@ -47,7 +47,7 @@ export const headerLayout = declareLayout('header', HEADER_BYTES, {
   submissionRingOffset: [0x018, 4, 'engine', 'offset of the submission ring, bytes'],
   completionRingOffset: [0x01c, 4, 'engine', 'offset of the completion ring, bytes'],
   submissionTail: [0x080, 4, 'client', 'index after the last submitted entry'],
-  submissionHead: [0x100, 4, 'engine', 'index of the next entry that the engine takes'],
+  submissionHead: [0x100, 4, 'engine', 'entries from this index on were not taken'],
   completionTail: [0x180, 4, 'engine', 'index after the last completion'],
   completionHead: [0x200, 4, 'client', 'index of the next completion that the client reaps'],
   engineNeedsWakeup: [0x280, 4, 'either', '1: the engine sleeps; whoever lowers it to 0 must ring'],

@@ -100,10 +100,11 @@ export class ServiceEnd {
   }
 
   /**
-   * Shows how far submissions were taken. A plain store: nobody waits for it, it is read when this process is dead.
+   * Shows how far submissions are being taken: to be called before the first of the next `count` can run, since what
+   * lies behind it is sure not to have run. A plain store: nobody waits for it, it is read when this process is dead.
    */
-  publishTaken(): void {
-    this.words[W_SUBMISSION_HEAD] = this.#submissionHead;
+  announceTaking(count: number): void {
+    this.words[W_SUBMISSION_HEAD] = this.#submissionHead + count;
   }
 
   /** The index in `words` where the slot's request begins. */
