@@ -114,10 +114,13 @@ function connected(socket: Socket): Promise<void> {
   });
 }
 
-/** Resolves when the daemon has ended the connection. */
-async function ended(socket: Socket): Promise<void> {
+/** Resolves when the daemon, or the kernel before it, has ended the connection. */
+function ended(socket: Socket): Promise<void> {
   socket.resume();
-  if (!socket.destroyed) await once(socket, 'close');
+  return new Promise((resolve) => {
+    if (socket.destroyed) resolve();
+    else socket.once('close', () => resolve());
+  });
 }
 
 /**
