@@ -5,7 +5,8 @@ import { Channel } from '../../../src/daemon/engine/channel.ts';
 import type { Device } from '../../../src/daemon/engine/device.ts';
 import { Ledger } from '../../../src/daemon/engine/ledger.ts';
 import { Queue } from '../../../src/daemon/engine/queue.ts';
-import { Flow } from '../../../src/daemon/engine/scheduler.ts';
+import { Scheduler } from '../../../src/daemon/engine/scheduler.ts';
+import { Usage } from '../../../src/daemon/engine/usage.ts';
 import { Tenant } from '../../../src/daemon/engine/tenant.ts';
 import { ClientEnd } from '../../../src/shared/channel/client-end.ts';
 import {
@@ -31,9 +32,13 @@ describe('a channel', () => {
     const record = ledger.add({}, { slots: SLOTS, memory: 3, doorbell: 4 });
     const channel = new Channel(1, tenant, words, geometry, record, () => {});
     const heads: number[] = [];
-    const device = { submit: () => heads.push(words[W_SUBMISSION_HEAD] as number) } as unknown as Device;
+    const device = {
+      submit: () => heads.push(words[W_SUBMISSION_HEAD] as number),
+      usageOf: () => new Usage(),
+    } as unknown as Device;
+    const flow = new Scheduler(() => 0).createFlow('test', 1);
     const nop = { name: 'nop', index: algorithmIndex('nop') } as const;
-    channel.queues[1] = new Queue(channel, 1, device, new Flow('test', 1), nop, SLOTS);
+    channel.queues[1] = new Queue(channel, 1, device, flow, nop, SLOTS);
 
     const client = new ClientEnd(words, geometry);
     for (let sent = 0; sent < 3; sent++) {
