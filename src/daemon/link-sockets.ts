@@ -21,8 +21,11 @@ function fdsPath(path: string): string {
 export class LinkServer {
   readonly #servers: Server[] = [];
   readonly #paths: readonly string[];
-  /** Accepted fds sockets that wait for their control socket. Only our own users can put one here. */
-  readonly #unpaired = new Set<Socket>();
+  /**
+   * Accepted fds sockets that wait for their control socket, each with its name once that was read: several peers
+   * come at once when this process has just been started. Only our own users can put one here.
+   */
+  readonly #unpaired = new Map<Socket, string | undefined>();
 
   static async listen(
     path: string,
@@ -31,7 +34,7 @@ export class LinkServer {
   ): Promise<LinkServer> {
     const server = new LinkServer(path);
     await server.#open(fdsPath(path), allowedUids, (socket) => {
-      server.#unpaired.add(socket);
+      server.#unpaired.set(socket, undefined);
     });
     await server.#open(path, allowedUids, (socket) => {
       readPairName(socket, (name) => {
@@ -66,19 +69,25 @@ export class LinkServer {
   }
 
   #findPair(name: string): Socket | undefined {
-    for (const socket of this.#unpaired) {
+    let found: Socket | undefined;
+    for (const [socket, known] of this.#unpaired) {
       const received = receiveWithFds(socketNumber(socket), 'pair name');
-      if (received === 'empty') continue;
-      this.#unpaired.delete(socket);
-      if (received !== 'end' && received.bytes.toString('hex') === name) return socket;
-      socket.destroy();
+      if (received === 'end') {
+        this.#unpaired.delete(socket);
+        socket.destroy();
+        continue;
+      }
+      const own = received === 'empty' ? known : received.bytes.toString('hex');
+      this.#unpaired.set(socket, own);
+      if (own === name) found = socket;
     }
-    return undefined;
+    if (found !== undefined) this.#unpaired.delete(found);
+    return found;
   }
 
   close(): void {
     for (const server of this.#servers) server.close();
-    for (const socket of this.#unpaired) socket.destroy();
+    for (const socket of this.#unpaired.keys()) socket.destroy();
     for (const path of this.#paths) rmSync(path, { force: true });
   }
 }

@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import type { z } from 'zod';
 import { assert } from '../shared/assert.ts';
 import { asWarpError, isErrorCode, WarpError } from '../shared/errors.ts';
+import { isPeerGone } from '../sys/errno.ts';
 import { closeAll, type Descriptor, type Fd } from '../sys/fd.ts';
 import { peerCredentials, receiveWithFds, sendWithFds } from '../sys/socket.ts';
 import { socketNumber } from '../sys/stream.ts';
@@ -124,7 +125,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     }
     if (!this.#isOpen) throw this.#lost(name);
     if (fds.length > 0) {
-      this.#sendFds(fds);
+      this.#sendFds(name, fds);
       this.#fdCalls += 1;
     }
     const id = this.#nextId++;
@@ -146,14 +147,17 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     });
   }
 
-  #sendFds(fds: readonly Descriptor[]): void {
+  #sendFds(name: string, fds: readonly Descriptor[]): void {
     try {
       const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
       assert(isSent, 'the fds socket has room for all calls that may be under way');
     } catch (error) {
       // Its turn goes to the next that waits.
       this.#waiting.shift()?.();
-      throw error;
+      if (!isPeerGone(error)) throw error;
+      // The control socket has yet to say so.
+      this.close('the peer is gone');
+      throw this.#lost(name);
     }
   }
 
