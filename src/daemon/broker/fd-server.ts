@@ -1,7 +1,7 @@
 // The fd socket: takes a token, hands out the descriptors that it stands for (shared/fd-protocol.ts). Anybody may
 // connect, so a connection is bounded in bytes, in time, and in number for each user.
 
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { encodeFdAnswer } from '../../shared/fd-protocol.ts';
@@ -10,6 +10,7 @@ import { closeAll } from '../../sys/fd.ts';
 import { peerCredentials, type PeerCredentials, sendWithFds } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
 import type { ProcessName } from '../contracts.ts';
+import { listenAt } from '../listen.ts';
 import type { Tokens } from './tokens.ts';
 
 /** A client sends its token at once; who doesn't is cut off, milliseconds. */
@@ -36,12 +37,7 @@ export class FdServer {
   }
 
   async listen(): Promise<void> {
-    rmSync(this.#path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(this.#path, () => resolve());
-    });
-    chmodSync(this.#path, 0o666);
+    await listenAt(this.#server, this.#path, 0o666);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 // The gRPC server on the Unix socket: accepts connections itself, so that it knows who calls before it reads the
 // first byte, and maps what methods throw to statuses.
 
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import {
   type ConnectionInjector,
@@ -18,6 +18,7 @@ import { asWarpError, errorEntry } from '../../shared/errors.ts';
 import { brokerService, toServiceError } from '../../shared/grpc.ts';
 import { type PeerCredentials, peerCredentials } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
+import { listenAt } from '../listen.ts';
 
 /** Messages of this contract are small; payloads go through shared memory. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
@@ -73,12 +74,7 @@ export class GrpcServer {
   }
 
   async listen(): Promise<void> {
-    rmSync(this.#path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#net.once('error', reject);
-      this.#net.listen(this.#path, () => resolve());
-    });
-    chmodSync(this.#path, 0o666);
+    await listenAt(this.#net, this.#path, 0o666);
   }
 
   close(): void {
