@@ -9,6 +9,7 @@ import { WarpError } from '../shared/errors.ts';
 import { connectUnix, peerCredentials, receiveWithFds, sendWithFds } from '../sys/socket.ts';
 import { socketNumber } from '../sys/stream.ts';
 import type { LinkSockets } from './link.ts';
+import { listenAt } from './listen.ts';
 
 const PAIR_NAME_BYTES = 16;
 
@@ -63,17 +64,13 @@ export class LinkServer {
     allowedUids: ReadonlySet<number>,
     onConnection: (socket: Socket) => void,
   ): Promise<void> {
-    rmSync(path, { force: true });
     const server = createServer({ pauseOnConnect: true }, (socket) => {
       socket.on('error', () => socket.destroy());
       if (allowedUids.has(peerCredentials(socketNumber(socket)).uid)) onConnection(socket);
       else socket.destroy();
     });
     this.#servers.push(server);
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, () => resolve());
-    });
+    await listenAt(server, path);
   }
 
   /** The fds socket of that name, which is then no longer unpaired. */

@@ -155,6 +155,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       // Its turn goes to the next that waits.
       this.#waiting.shift()?.();
       if (!isPeerGone(error)) throw error;
+      // The control socket has yet to say so.
       this.close('the peer is gone');
       throw this.#lost(name);
     }

@@ -4,7 +4,7 @@
 // The kernel counts descriptors that were sent and not received yet, and at the broker's limit of open files it sends no
 // more, for nobody. So an answer counts as its user's connection until it was read or its receiver is gone.
 
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { encodeFdAnswer } from '../../shared/fd-protocol.ts';
@@ -13,6 +13,7 @@ import { closeAll } from '../../sys/fd.ts';
 import { peerCredentials, type PeerCredentials, sendWithFds, unreadBytes } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
 import type { ProcessName } from '../contracts.ts';
+import { listenAt } from '../listen.ts';
 import { Complaints } from './complaints.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -42,12 +43,7 @@ export class FdServer {
   }
 
   async listen(): Promise<void> {
-    rmSync(this.#path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(this.#path, () => resolve());
-    });
-    chmodSync(this.#path, 0o666);
+    await listenAt(this.#server, this.#path, 0o666);
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 // first byte, and maps what methods throw to statuses. Anybody may connect, so connections are bounded in number for
 // each user, and so are the calls on them (calls.ts).
 
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import {
   type ConnectionInjector,
@@ -19,6 +19,7 @@ import { asWarpError, errorEntry } from '../../shared/errors.ts';
 import { brokerService, toServiceError } from '../../shared/grpc.ts';
 import { hungUp, type PeerCredentials, peerCredentials } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
+import { listenAt } from '../listen.ts';
 import { Calls } from './calls.ts';
 import { Complaints } from './complaints.ts';
 
@@ -90,12 +91,7 @@ export class GrpcServer {
   }
 
   async listen(): Promise<void> {
-    rmSync(this.#path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#net.once('error', reject);
-      this.#net.listen(this.#path, () => resolve());
-    });
-    chmodSync(this.#path, 0o666);
+    await listenAt(this.#net, this.#path, 0o666);
   }
 
   close(): void {
