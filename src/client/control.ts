@@ -3,9 +3,9 @@
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { WarpError } from '../shared/errors.ts';
 import {
-  type BrokerMethod,
-  brokerService,
   fromServiceError,
+  type Method,
+  methodDefinition,
   type RequestTo,
   type ResponseFrom,
 } from '../shared/grpc.ts';
@@ -30,12 +30,12 @@ export class Control {
   }
 
   /** Calls a method. `operation` is what an error names as attempted; NO_DAEMON where nobody answers. */
-  call<Name extends BrokerMethod>(
+  call<Name extends Method>(
     name: Name,
     request: RequestTo<Name>,
     operation: string,
   ): Promise<ResponseFrom<Name>> {
-    const { path, requestSerialize, responseDeserialize } = brokerService[name];
+    const { path, requestSerialize, responseDeserialize } = methodDefinition(name);
     const deadline = Date.now() + this.timeoutMillis;
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(

@@ -53,6 +53,7 @@ export class Account {
         operation: `charge ${amount} of "${resource}" to tenant ${this.tenant}`,
         found: `the limit is ${limit}, of which ${used} are in use`,
         hint: `release some, or ask the administrator to raise limits.${resource}`,
+        limit: { name: `limits.${resource}`, value: limit, used },
       });
     }
     this.#used[resource] = used + amount;

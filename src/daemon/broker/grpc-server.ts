@@ -1,35 +1,32 @@
-// The gRPC server on the Unix socket: accepts connections itself, so that it knows who calls before it reads the
-// first byte, and maps what methods throw to statuses.
+// The gRPC server: knows the connection behind each call, and maps what methods throw to statuses. It listens nowhere
+// itself: listeners give it sockets whose callers are known (connections.ts).
 
-import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   type ConnectionInjector,
   type sendUnaryData,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
   type ServiceError,
-  type UntypedServiceImplementation,
+  type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { present } from '../../shared/assert.ts';
-import { asWarpError, errorEntry } from '../../shared/errors.ts';
-import { brokerService, toServiceError } from '../../shared/grpc.ts';
-import { type PeerCredentials, peerCredentials } from '../../sys/socket.ts';
-import { socketNumber } from '../../sys/stream.ts';
+import { asWarpError, errorEntry, WarpError } from '../../shared/errors.ts';
+import { contract, toServiceError } from '../../shared/grpc.ts';
+import { MESSAGE_BYTES_MAX } from '../../shared/limits.ts';
+import type { Connection } from './connections.ts';
 
-/** Messages of this contract are small; payloads go through shared memory. */
-const MESSAGE_BYTES_MAX = 64 * 1024;
 const STREAMS_PER_CONNECTION_MAX = 128;
-/** A connection on which nobody has called anything yet is cut off after this long, milliseconds. */
-const FIRST_CALL_MILLIS_MAX = 10_000;
 
-/** One accepted connection: who connected, as the kernel noted it. */
-export interface Connection {
-  readonly peer: PeerCredentials;
-  hasCalled: boolean;
-}
+type UnaryCall = ServerUnaryCall<never, unknown>;
 
 export interface Method {
   /** Carries a call out. */
@@ -37,105 +34,151 @@ export interface Method {
   /** Takes back what a call has given to a caller that didn't wait for the answer. */
   readonly undo?: (connection: Connection, request: never, response: never) => Promise<unknown>;
 }
-export type Methods = Readonly<Record<string, Method>>;
+
+/** A call of which one side or both are streams. */
+export type StreamMethod =
+  | { readonly exchanges: (connection: Connection, call: ServerDuplexStream<Buffer, Buffer>) => void }
+  | {
+      readonly reads: (
+        connection: Connection,
+        call: ServerReadableStream<never, unknown>,
+      ) => Promise<unknown>;
+    }
+  | {
+      readonly writes: (connection: Connection, call: ServerWritableStream<never, unknown>) => Promise<void>;
+    };
+
+/** By the names of the contract. */
+export type Methods = Readonly<Record<string, Method | StreamMethod>>;
+
+/** What a message that can't be decoded is decoded to. */
+class Malformed {
+  readonly found: string;
+
+  constructor(found: string) {
+    this.found = found;
+  }
+}
 
 export class GrpcServer {
-  readonly #net: NetServer;
-  readonly #path: string;
   readonly #server: Server;
   readonly #injector: ConnectionInjector;
+  readonly #health = new HealthImplementation();
+  readonly #connectionOf: (name: string) => Connection | undefined;
   readonly #log: Logger;
-  readonly #connectionsPerUidMax: number;
-  readonly #connections = new Map<string, Connection>();
-  readonly #sockets = new Set<Socket>();
-  readonly #countByUid = new Map<number, number>();
-  #nextName = 1;
 
-  constructor(path: string, methods: Methods, connectionsPerUidMax: number, log: Logger) {
-    this.#path = path;
+  /** `connectionOf`: the connection that was served under a name. */
+  constructor(connectionOf: (name: string) => Connection | undefined, log: Logger) {
+    this.#connectionOf = connectionOf;
     this.#log = log;
-    this.#connectionsPerUidMax = connectionsPerUidMax;
     this.#server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc.max_concurrent_streams': STREAMS_PER_CONNECTION_MAX,
       'grpc.enable_channelz': 0,
     });
-    const implementation = Object.fromEntries(
-      Object.entries(methods).map(([name, method]) => [name, this.#serve(name, method)]),
-    );
-    this.#server.addService(brokerService, implementation as UntypedServiceImplementation);
+    this.#health.addToServer({
+      addService: (definition: ServiceDefinition, handlers: Readonly<Record<string, UntypedHandleCall>>) =>
+        this.#server.addService(definition, this.#counted(handlers)),
+    } as unknown as Server);
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#net = createServer((socket) => this.#accept(socket));
   }
 
-  get connections(): number {
-    return this.#connections.size;
-  }
-
-  async listen(): Promise<void> {
-    rmSync(this.#path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#net.once('error', reject);
-      this.#net.listen(this.#path, () => resolve());
+  addService(definition: ServiceDefinition, methods: Methods): void {
+    const decoded = Object.entries(definition).map(([name, method]) => {
+      const isExchange = name === 'Exchange';
+      const requestDeserialize = (bytes: Buffer): unknown => {
+        if (isExchange) return bytes;
+        try {
+          return method.requestDeserialize(bytes);
+        } catch (error) {
+          return new Malformed((error as Error).message);
+        }
+      };
+      const responseSerialize = isExchange ? (bytes: Buffer): Buffer => bytes : method.responseSerialize;
+      return [name, { ...method, requestDeserialize, responseSerialize }] as const;
     });
-    chmodSync(this.#path, 0o666);
+    const handlers = Object.entries(methods).map(
+      ([name, method]) => [name, this.#serve(name, method)] as const,
+    );
+    this.#server.addService(Object.fromEntries(decoded), Object.fromEntries(handlers));
   }
 
-  close(): void {
-    this.#net.close();
-    this.#server.forceShutdown();
-    for (const socket of this.#sockets) socket.destroy();
-    rmSync(this.#path, { force: true });
+  /** Tells clients the contract. */
+  reflect(): void {
+    new ReflectionService(contract).addToServer(this.#server);
   }
 
-  #accept(socket: Socket): void {
-    socket.on('error', () => socket.destroy());
-    const peer = peerCredentials(socketNumber(socket));
-    const count = this.#countByUid.get(peer.uid) ?? 0;
-    if (count >= this.#connectionsPerUidMax) {
-      this.#log.warn(
-        { uid: peer.uid, pid: peer.pid, limit: this.#connectionsPerUidMax },
-        'too many connections',
-      );
-      socket.destroy();
-      return;
-    }
-    const name = `connection-${this.#nextName++}`;
-    const connection: Connection = { peer, hasCalled: false };
-    this.#connections.set(name, connection);
-    this.#sockets.add(socket);
-    this.#countByUid.set(peer.uid, count + 1);
-    const timer = setTimeout(() => {
-      if (!connection.hasCalled) socket.destroy();
-    }, FIRST_CALL_MILLIS_MAX);
-    socket.once('close', () => {
-      clearTimeout(timer);
-      this.#connections.delete(name);
-      this.#sockets.delete(socket);
-      const left = (this.#countByUid.get(peer.uid) ?? 1) - 1;
-      if (left === 0) this.#countByUid.delete(peer.uid);
-      else this.#countByUid.set(peer.uid, left);
-    });
-    // The one property of a socket that grpc-js hands through to a call: call.getPeer() returns it.
-    Object.defineProperty(socket, 'remoteAddress', { value: name });
+  /** What health checks of the services say. */
+  setHealth(isServing: boolean): void {
+    const status = isServing ? 'SERVING' : 'NOT_SERVING';
+    for (const service of ['', 'warpdrive.v1.Broker', 'warpdrive.v1.Admin'])
+      this.#health.setStatus(service, status);
+  }
+
+  serve(socket: Duplex): void {
     this.#injector.injectConnection(socket);
   }
 
-  #serve(name: string, method: Method) {
-    return (call: ServerUnaryCall<never, unknown>, reply: sendUnaryData<unknown>): void => {
-      void this.#call(name, method, call).then(
+  close(): void {
+    this.#server.forceShutdown();
+  }
+
+  /** Handlers of others, whose calls too keep a connection from being cut off. */
+  #counted(handlers: Readonly<Record<string, UntypedHandleCall>>): Record<string, UntypedHandleCall> {
+    const counted = ([name, handler]: [string, UntypedHandleCall]): [string, UntypedHandleCall] => {
+      const counting = (call: UnaryCall, reply: sendUnaryData<unknown>): void => {
+        this.#connection(call);
+        (handler as (call: UnaryCall, reply: sendUnaryData<unknown>) => void)(call, reply);
+      };
+      return [name, counting as UntypedHandleCall];
+    };
+    return Object.fromEntries(Object.entries(handlers).map(counted));
+  }
+
+  #connection(call: { getPeer(): string }): Connection {
+    const connection = present(this.#connectionOf(call.getPeer()), 'the connection of a call');
+    connection.hasCalled = true;
+    return connection;
+  }
+
+  #serve(name: string, method: Method | StreamMethod): UntypedHandleCall {
+    return this.#handlerOf(name, method) as UntypedHandleCall;
+  }
+
+  #handlerOf(name: string, method: Method | StreamMethod): unknown {
+    if ('exchanges' in method)
+      return (call: ServerDuplexStream<Buffer, Buffer>) => method.exchanges(this.#connection(call), call);
+    if ('writes' in method) {
+      return (call: ServerWritableStream<never, unknown>): void => {
+        const written = withRequest(call, () => method.writes(this.#connection(call), call));
+        written.then(
+          () => call.end(),
+          (error: unknown) => call.emit('error', this.#describe(name, error)),
+        );
+      };
+    }
+    const carryOut = 'reads' in method ? this.#callReading(method) : this.#callUnary(method);
+    return (call: never, reply: sendUnaryData<unknown>): void => {
+      void carryOut(call).then(
         (response) => reply(null, response),
         (error: unknown) => reply(this.#describe(name, error) as ServiceError),
       );
     };
   }
 
-  async #call(name: string, method: Method, call: ServerUnaryCall<never, unknown>): Promise<unknown> {
-    const connection = present(this.#connections.get(call.getPeer()), `the connection of ${name}`);
-    connection.hasCalled = true;
-    const response = await method.call(connection, call.request);
-    if (call.cancelled) await method.undo?.(connection, call.request, response as never);
-    return response;
+  #callReading(method: Extract<StreamMethod, { reads: unknown }>) {
+    return async (call: ServerReadableStream<never, unknown>): Promise<unknown> =>
+      method.reads(this.#connection(call), call);
+  }
+
+  #callUnary(method: Method) {
+    return (call: UnaryCall): Promise<unknown> =>
+      withRequest(call, async () => {
+        const connection = this.#connection(call);
+        const response = await method.call(connection, call.request);
+        if (call.cancelled) await method.undo?.(connection, call.request, response as never);
+        return response;
+      });
   }
 
   #describe(name: string, error: unknown): Partial<ServiceError> {
@@ -144,4 +187,24 @@ export class GrpcServer {
       this.#log.error({ err: error, method: name }, 'a call failed');
     return toServiceError(described);
   }
+}
+
+/** Refuses a call whose request could not be decoded. */
+async function withRequest<Result>(
+  { request }: { readonly request: unknown },
+  carryOut: () => Promise<Result>,
+): Promise<Result> {
+  if (request instanceof Malformed) throw malformed(request.found);
+  return carryOut();
+}
+
+function malformed(found: string): WarpError {
+  const hint = 'see the messages of the call in warpdrive.proto';
+  return new WarpError('INVALID_ARGUMENT', { operation: 'decode the request', found, hint });
+}
+
+/** The same for a message of a stream. */
+export function checkDecoded<Message>(message: Message): Message {
+  if (message instanceof Malformed) throw malformed(message.found);
+  return message;
 }

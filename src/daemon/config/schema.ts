@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { z } from 'zod';
 import { softBackends } from '../../hwdrivers/soft/options.ts';
 import { REGION_BYTES_MAX } from '../../shared/limits.ts';
+import { grpcSchema } from './grpc.ts';
 
 const rate = z.number().min(0).max(1).default(0);
 const MEBIBYTE = 2 ** 20;
@@ -69,5 +70,6 @@ export const configurationSchema = z.strictObject({
     null0: { driver: 'null' },
   }),
   limits: limitsSchema.prefault({}),
+  grpc: grpcSchema.prefault({}),
 });
 export type Configuration = z.infer<typeof configurationSchema>;

@@ -168,9 +168,20 @@ export class Device {
   withdraw(queue: Queue, status: number): void {
     this.scheduler.remove(queue);
     while (queue.firstSlot !== NO_SLOT) queue.channel.fail(queue, queue.shift(), status);
+    this.#withdrawSuspects(queue, () => true, status);
+  }
+
+  /** Gives up some of what waits in a queue. */
+  cancel(queue: Queue, slots: ReadonlySet<number>, status: number): void {
+    for (const slot of queue.withdraw(slots)) queue.channel.fail(queue, slot, status);
+    if (queue.firstSlot === NO_SLOT) this.scheduler.remove(queue);
+    this.#withdrawSuspects(queue, (slot) => slots.has(slot), status);
+  }
+
+  #withdrawSuspects(queue: Queue, isMeant: (slot: number) => boolean, status: number): void {
     for (let index = this.#suspects.length - 1; index >= 0; index--) {
       const suspect = this.#suspects[index];
-      if (suspect?.queue !== queue) continue;
+      if (suspect?.queue !== queue || !isMeant(suspect.slot)) continue;
       this.#suspects.splice(index, 1);
       queue.channel.fail(queue, suspect.slot, status);
     }
