@@ -188,6 +188,6 @@ async function listenForTls(
   const self = await identify({ pid: process.pid, uid: process.getuid?.() ?? 0, gid: 0 });
   const listener = new TlsListener(configuration, connections, present(self, 'this process'), log);
   await listener.listen();
-  log.info({ listen: configuration.listen }, 'serving other hosts over TLS');
+  log.info({ listen: configuration.listen, port: listener.port }, 'serving other hosts over TLS');
   return listener;
 }

@@ -2,7 +2,7 @@
 // Its name says who calls. Nothing of a connection reaches gRPC before its handshake is done.
 
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { WarpError } from '../../shared/errors.ts';
@@ -73,6 +73,11 @@ export class TlsListener {
         resolve(),
       );
     });
+  }
+
+  /** Where it listens, once it does. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
   }
 
   close(): void {
