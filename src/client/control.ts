@@ -3,16 +3,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { WarpError } from '../shared/errors.ts';
-import { decodeExchangeResponse, encodeExchangeRequest } from '../shared/exchange.ts';
 import {
-  brokerService,
   fromServiceError,
   type Method,
   methodDefinition,
   type RequestTo,
   type ResponseFrom,
 } from '../shared/grpc.ts';
-import type { ExchangeCall } from './stream-path.ts';
 
 /** On a network, a peer that is gone without a word is found out by pings, milliseconds. */
 const PING_MILLIS = 20_000;
@@ -87,13 +84,14 @@ function readPem(path: string, operation: string): Buffer {
 export class Control {
   readonly endpoint: Endpoint;
   readonly timeoutMillis: number;
-  readonly #client: Client;
+  /** For calls that stream. */
+  readonly client: Client;
 
   /** `timeoutMillis`: how long each call may take. */
   constructor(endpoint: Endpoint, timeoutMillis: number) {
     this.endpoint = endpoint;
     this.timeoutMillis = timeoutMillis;
-    this.#client = new Client(endpoint.target, endpoint.credentials, {
+    this.client = new Client(endpoint.target, endpoint.credentials, {
       // Each connection is its caller's own: the daemon counts and ends them one by one.
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_channelz': 0,
@@ -112,7 +110,7 @@ export class Control {
     const { path, requestSerialize, responseDeserialize } = methodDefinition(name);
     const deadline = Date.now() + this.timeoutMillis;
     return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(
+      this.client.makeUnaryRequest(
         path,
         requestSerialize as (request: RequestTo<Name>) => Buffer,
         responseDeserialize as (bytes: Buffer) => ResponseFrom<Name>,
@@ -127,12 +125,6 @@ export class Control {
     });
   }
 
-  /** Begins an Exchange call. */
-  exchange(): ExchangeCall {
-    const { path } = brokerService.Exchange;
-    return this.#client.makeBidiStreamRequest(path, encodeExchangeRequest, decodeExchangeResponse);
-  }
-
   #explain(error: ServiceError, operation: string): WarpError {
     const explained = fromServiceError(error, operation);
     if (explained.code !== 'NO_DAEMON') return explained;
@@ -141,6 +133,6 @@ export class Control {
   }
 
   close(): void {
-    this.#client.close();
+    this.client.close();
   }
 }

@@ -7,14 +7,17 @@
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { errorCode, type ErrorCode, errorNumber, WarpError } from '../shared/errors.ts';
 import {
+  decodeExchangeResponse,
+  encodeExchangeRequest,
   type ExchangeRequest,
   type Input,
   RAN,
   type ReceivedExchangeResponse,
   type WireRequest,
 } from '../shared/exchange.ts';
-import { fromServiceError } from '../shared/grpc.ts';
+import { brokerService, fromServiceError } from '../shared/grpc.ts';
 import { type Operation, operations } from '../shared/operations.ts';
+import type { Control } from './control.ts';
 import type { Queue } from './queue.ts';
 import { type Completion, parametersOf, type Range, type Request, unknownOperation } from './request.ts';
 import type { OnEnded, RequestPath } from './request-path.ts';
@@ -28,6 +31,12 @@ const BATCH_MAX = 64;
 const lost: ReadonlySet<ErrorCode> = new Set(['NO_DAEMON', 'INTERNAL', 'DEADLINE_EXCEEDED']);
 
 export type ExchangeCall = ClientDuplexStream<ExchangeRequest, ReceivedExchangeResponse>;
+
+/** Begins the call; its first message is to name the channel. */
+export function beginExchange({ client }: Control): ExchangeCall {
+  const { path } = brokerService.Exchange;
+  return client.makeBidiStreamRequest(path, encodeExchangeRequest, decodeExchangeResponse);
+}
 
 /** What a completion is for. */
 interface Entry {

@@ -8,7 +8,7 @@ import type { ChannelControl } from './channel-control.ts';
 import type { Control } from './control.ts';
 import type { Region } from './region.ts';
 import type { OnEnded } from './request-path.ts';
-import { StreamPath } from './stream-path.ts';
+import { beginExchange, StreamPath } from './stream-path.ts';
 import type { OpenedChannel, SharedMemory, Transport } from './transport.ts';
 
 export class StreamTransport implements Transport {
@@ -22,7 +22,7 @@ export class StreamTransport implements Transport {
 
   async openChannel(slots: number, onEnded: OnEnded): Promise<OpenedChannel> {
     const grant = await this.control.call('OpenChannel', { slots, transport: 'TRANSPORT_STREAM' }, 'connect');
-    return { ...grant, path: new StreamPath(this.control.exchange(), grant.channel, slots, onEnded) };
+    return { ...grant, path: new StreamPath(beginExchange(this.control), grant.channel, slots, onEnded) };
   }
 
   share(_control: ChannelControl, bytes: number): Promise<SharedMemory> {

@@ -91,8 +91,18 @@ export interface ReceivedExchangeResponse {
 }
 
 const root = new protobuf.Root().loadSync(protoFile);
-const requestType = root.lookupType('warpdrive.v1.ExchangeRequest');
-const responseType = root.lookupType('warpdrive.v1.ExchangeResponse');
+const requestType = withEmptyBytes(root.lookupType('warpdrive.v1.ExchangeRequest'));
+const responseType = withEmptyBytes(root.lookupType('warpdrive.v1.ExchangeResponse'));
+
+/** Bytes that are absent read as an empty Buffer, in these messages and those inside them; else as an array. */
+function withEmptyBytes(type: protobuf.Type): protobuf.Type {
+  const prototype = type.ctor.prototype as Record<string, unknown>;
+  for (const field of type.resolveAll().fieldsArray) {
+    if (field.type === 'bytes' && !field.repeated) prototype[field.name] = Buffer.alloc(0);
+    if (field.resolvedType instanceof protobuf.Type) withEmptyBytes(field.resolvedType);
+  }
+  return type;
+}
 
 export function encodeExchangeRequest(message: ExchangeRequest): Buffer {
   return requestType.encode(message).finish() as Buffer;
