@@ -97,7 +97,8 @@ const responseType = withEmptyBytes(root.lookupType('warpdrive.v1.ExchangeRespon
 /** Bytes that are absent read as an empty Buffer, in these messages and those inside them; else as an array. */
 function withEmptyBytes(type: protobuf.Type): protobuf.Type {
   const prototype = type.ctor.prototype as Record<string, unknown>;
-  for (const field of type.resolveAll().fieldsArray) {
+  for (const field of type.fieldsArray) {
+    field.resolve();
     if (field.type === 'bytes' && !field.repeated) prototype[field.name] = Buffer.alloc(0);
     if (field.resolvedType instanceof protobuf.Type) withEmptyBytes(field.resolvedType);
   }

@@ -184,6 +184,12 @@ describe('a request that is given up', () => {
       const destination = { region: { region, offset: id * 8, bytes: 8 } };
       return { id, queue, operation, pattern, destination };
     };
+    // The daemon learns that the device is slow, and from then on lets it hold one request only.
+    for (let done = 1; done <= 3; done++) {
+      client.send({ requests: [fill(7)] });
+      await client.completed(done);
+    }
+    client.completions.length = 0;
     client.send({ requests: [1, 2, 3, 4, 5, 6].map(fill) });
     const devices = async () => (await control.call('ListDevices', {}, 'look')).devices;
     await eventually('the first is inside', async () =>

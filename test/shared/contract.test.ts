@@ -18,18 +18,22 @@ function promises(root: protobuf.Root): Map<string, string> {
       lines.set(name, `method ${requestType} ${requestStream} -> ${responseType} ${responseStream}`);
     } else if (node instanceof protobuf.Enum) {
       lines.set(name, 'enum');
-      for (const [value, number] of Object.entries(node.values)) lines.set(`${name}.${value}`, `value ${number}`);
+      for (const [value, number] of Object.entries(node.values))
+        lines.set(`${name}.${value}`, `value ${number}`);
     } else if (node instanceof protobuf.Field) {
       const key = node instanceof protobuf.MapField ? `map of ${node.keyType}` : '';
       const within = node.partOf === null ? '' : `in ${node.partOf.name}`;
-      lines.set(name, `field ${node.id} ${key} ${node.repeated ? 'repeated ' : ''}${node.type} ${within}`.trim());
+      lines.set(
+        name,
+        `field ${node.id} ${key} ${node.repeated ? 'repeated ' : ''}${node.type} ${within}`.trim(),
+      );
     }
     if (node instanceof protobuf.Type) {
       lines.set(name, 'message');
       for (const field of node.fieldsArray) visit(field);
     }
     if (node instanceof protobuf.Service) for (const method of node.methodsArray) visit(method);
-    if (node instanceof protobuf.NamespaceBase) for (const nested of node.nestedArray) visit(nested);
+    if (node instanceof protobuf.Namespace) for (const nested of node.nestedArray) visit(nested);
   };
   visit(root);
   return lines;
@@ -47,7 +51,9 @@ const released = readdirSync(folder)
   .map((file) => file.replace(/\.json$/, ''))
   .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 const releasedContract = (version: string): protobuf.Root =>
-  protobuf.Root.fromJSON(JSON.parse(readFileSync(join(folder, `${version}.json`), 'utf8')) as protobuf.INamespace);
+  protobuf.Root.fromJSON(
+    JSON.parse(readFileSync(join(folder, `${version}.json`), 'utf8')) as protobuf.INamespace,
+  );
 
 describe('the contract', () => {
   it.each(released)('keeps what release %s has promised', (version) => {
