@@ -49,10 +49,7 @@ export class HeldChannel {
     this.#timer = setTimeout(() => this.close(), EXCHANGE_MILLIS_MAX);
     this.#doorbell = new Doorbell(doorbell, {
       onRing: () => this.#user?.onRing(),
-      onHangUp: () => {
-        this.#user?.onEnded();
-        this.close();
-      },
+      onHangUp: () => this.end(),
     });
   }
 
@@ -101,6 +98,12 @@ export class HeldChannel {
     this.#reserved.delete(number);
     this.#regions.get(number)?.unmap();
     this.#regions.delete(number);
+  }
+
+  /** The engine has ended the channel, as the doorbell says or the engine itself, whichever comes first. */
+  end(): void {
+    if (!this.#isClosed) this.#user?.onEnded();
+    this.close();
   }
 
   /** Hangs up: the engine ends the channel with all that it has. */
