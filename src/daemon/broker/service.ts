@@ -65,7 +65,7 @@ export class BrokerService {
   channelEnded(id: number, reason: number): void {
     const client = this.clients.find(id);
     if (client === undefined) return;
-    client.held?.end();
+    client.held?.ended();
     this.audit(client, 'channel ended', { reason: errorCode(reason) });
     this.clients.remove(client);
   }
@@ -87,7 +87,7 @@ export class BrokerService {
     }
     for (const client of this.clients) {
       if (there.has(client.id)) continue;
-      client.held?.end();
+      client.held?.ended();
       this.audit(client, 'channel lost', {});
       this.clients.remove(client);
     }

@@ -49,7 +49,7 @@ export class HeldChannel {
     this.#timer = setTimeout(() => this.close(), EXCHANGE_MILLIS_MAX);
     this.#doorbell = new Doorbell(doorbell, {
       onRing: () => this.#user?.onRing(),
-      onHangUp: () => this.end(),
+      onHangUp: () => this.ended(),
     });
   }
 
@@ -101,7 +101,7 @@ export class HeldChannel {
   }
 
   /** The engine has ended the channel, as the doorbell says or the engine itself, whichever comes first. */
-  end(): void {
+  ended(): void {
     if (!this.#isClosed) this.#user?.onEnded();
     this.close();
   }
