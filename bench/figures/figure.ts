@@ -5,10 +5,16 @@ import type { Command } from '../contestant.ts';
 import type { SoftBackend } from '../daemon.ts';
 import type { Better, MetricName } from '../rounds.ts';
 
-export type Unit = 'us' | 'M/s' | 'MB/s' | 'KiB';
+export type Unit = 'us' | 'M/s' | 'k/s' | 'MB/s' | 'KiB';
 
 /** What contestants' own units (microseconds, entries and bytes per second, bytes) are divided by. */
-export const unitScale: Readonly<Record<Unit, number>> = { us: 1, 'M/s': 1e6, 'MB/s': 1e6, KiB: 1024 };
+export const unitScale: Readonly<Record<Unit, number>> = {
+  us: 1,
+  'M/s': 1e6,
+  'k/s': 1e3,
+  'MB/s': 1e6,
+  KiB: 1024,
+};
 
 export interface Figure {
   readonly name: string;

@@ -27,6 +27,8 @@ const MESSAGE_BYTES = 128 * 1024;
 /** Requests that may wait to be written together. */
 const BATCH_MAX = 64;
 
+const NOTHING = Buffer.alloc(0);
+
 /** What gRPC, not the daemon, ends a stream with: the connection is lost, another one will do. */
 const lost: ReadonlySet<ErrorCode> = new Set(['NO_DAEMON', 'INTERNAL', 'DEADLINE_EXCEEDED']);
 
@@ -148,8 +150,8 @@ export class StreamPath implements RequestPath {
       auxiliary: { bytes: auxiliary?.length ?? 0 },
     };
     this.#writeMessage({ requests: [{ ...wire, ...announced }] });
-    for (const input of [source, auxiliary]) {
-      for (let at = 0; input !== undefined && at < input.length; at += MESSAGE_BYTES)
+    for (const input of [source ?? NOTHING, auxiliary ?? NOTHING]) {
+      for (let at = 0; at < input.length; at += MESSAGE_BYTES)
         this.#writeMessage({ parts: [{ id: wire.id, data: input.subarray(at, at + MESSAGE_BYTES) }] });
     }
   }

@@ -79,7 +79,7 @@ export class GrpcServer {
     this.#health.addToServer({
       addService: (definition: ServiceDefinition, handlers: Readonly<Record<string, UntypedHandleCall>>) =>
         this.#server.addService(definition, this.#counted(handlers)),
-    } as unknown as Server);
+    });
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
