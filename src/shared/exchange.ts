@@ -42,12 +42,12 @@ export interface Input {
   readonly bytes?: number;
 }
 
-export interface Output {
+interface Output {
   readonly region?: RegionRange | null;
   readonly bytes?: number;
 }
 
-export interface Part {
+interface Part {
   readonly id: number;
   readonly data: Uint8Array;
 }

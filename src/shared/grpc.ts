@@ -29,7 +29,7 @@ type NamesOf<Service> = keyof { [Name in keyof Service as string extends Name ? 
 
 /** Methods by name, and what each takes and returns: as sent, and as received with defaults. */
 export type BrokerMethod = Exclude<NamesOf<BrokerDefinition>, StreamMethod>;
-export type AdminMethod = NamesOf<AdminDefinition>;
+type AdminMethod = NamesOf<AdminDefinition>;
 /** Methods of either service: those of the Admin service with its name before them. */
 export type Method = BrokerMethod | `Admin/${AdminMethod}`;
 type Definition<Name extends Method> = Name extends BrokerMethod

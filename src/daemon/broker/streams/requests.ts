@@ -36,7 +36,7 @@ const ALIGNMENT = 64;
 const NO_REGION = -1;
 
 /** A payload of a request on its way into memory. */
-export interface Payload {
+interface Payload {
   /** Where it lies in the lease, bytes. */
   readonly at: number;
   readonly bytes: number;
