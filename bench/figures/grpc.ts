@@ -3,7 +3,7 @@
 import { nodeProgram } from '../programs.ts';
 import type { ContestantPlan, Group } from './figure.ts';
 
-const RATE_MILLIS = 500;
+const RATE_MILLIS = 1_000;
 const ROUND_TRIPS = 2_000;
 const CONNECTIONS = 5_000;
 const ECHO = 'bare bidirectional echo of 64 bytes by grpc-js, between two Node processes';
