@@ -48,10 +48,14 @@ export async function startDaemon(backend: SoftBackend, folder: string): Promise
 }
 
 function configOf(backend: SoftBackend): string {
-  return ['[devices.null0]', 'driver = "null"', '', '[devices.soft0]', 'driver = "soft"']
-    .concat(backend === 'auto' ? [] : [`backend = "${backend}"`])
-    .join('\n')
-    .concat('\n');
+  return (
+    ['[devices.null0]', 'driver = "null"', '', '[devices.soft0]', 'driver = "soft"']
+      .concat(backend === 'auto' ? [] : [`backend = "${backend}"`])
+      // grpc_memory connects more clients than one user has by default.
+      .concat('', '[limits]', 'channels = 6000')
+      .join('\n')
+      .concat('\n')
+  );
 }
 
 async function untilReady(stdout: Readable): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Command as Program, InvalidArgumentError } from 'commander';
 import { type Daemon, type SoftBackend, startDaemon } from './daemon.ts';
 import type { Group, Place } from './figures/figure.ts';
+import { grpcGroups } from './figures/grpc.ts';
 import { spinningGroup, wakingGroup } from './figures/latency.ts';
 import { rateGroup } from './figures/rate.ts';
 import { restartGroup } from './figures/restart.ts';
@@ -16,7 +17,14 @@ import { compileYardstick } from './programs.ts';
 import { startProgress } from './progress.ts';
 import { formatJson, formatTable } from './report.ts';
 
-const groups: readonly Group[] = [spinningGroup, rateGroup, wakingGroup, ...throughputGroups, restartGroup];
+const groups: readonly Group[] = [
+  spinningGroup,
+  rateGroup,
+  wakingGroup,
+  ...throughputGroups,
+  ...grpcGroups,
+  restartGroup,
+];
 const figureNames = groups.flatMap(({ figures }) => figures.map(({ name }) => name));
 
 const ROUNDS_DEFAULT = 7;

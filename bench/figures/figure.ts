@@ -5,10 +5,17 @@ import type { Command } from '../contestant.ts';
 import type { SoftBackend } from '../daemon.ts';
 import type { Better, MetricName } from '../rounds.ts';
 
-export type Unit = 'us' | 'ms' | 'M/s' | 'MB/s';
+export type Unit = 'us' | 'ms' | 'M/s' | 'k/s' | 'MB/s' | 'KiB';
 
-/** What contestants' own units (microseconds, entries and bytes per second) are divided by. */
-export const unitScale: Readonly<Record<Unit, number>> = { us: 1, ms: 1e3, 'M/s': 1e6, 'MB/s': 1e6 };
+/** What contestants' own units (microseconds, entries and bytes per second, bytes) are divided by. */
+export const unitScale: Readonly<Record<Unit, number>> = {
+  us: 1,
+  ms: 1e3,
+  'M/s': 1e6,
+  'k/s': 1e3,
+  'MB/s': 1e6,
+  KiB: 1024,
+};
 
 export interface Figure {
   readonly name: string;

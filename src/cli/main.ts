@@ -4,9 +4,10 @@
 
 import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { connect, type Connection, WarpError } from '../client/index.ts';
+import { Administration, connect, type Connection, WarpError } from '../client/index.ts';
 import { packageVersion } from '../shared/package-files.ts';
 import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
+import { drain, reload, revoke, showOwnMdevs, showTenants } from './administer.ts';
 import { showDevices } from './devices.ts';
 import { runDoctor } from './doctor/doctor.ts';
 import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
@@ -110,6 +111,42 @@ program
     ),
   );
 
+program
+  .command('tenants')
+  .description('for administrators: tenants that have something lent, with their limits')
+  .action(() => withAdministration((administration) => showTenants(administration, output)));
+
+program
+  .command('mdevs')
+  .description('for administrators: mediated devices that the daemon has made')
+  .action(() => withAdministration((administration) => showOwnMdevs(administration, output)));
+
+program
+  .command('drain')
+  .description('for administrators: take a device out of use, and its queues back')
+  .argument('<device>', 'its name')
+  .option('--undo', 'put it to use again', false)
+  .action((device: string, { undo }: { readonly undo: boolean }) =>
+    withAdministration((administration) => drain(administration, output, { device, isUndone: undo })),
+  );
+
+program
+  .command('revoke')
+  .description('for administrators: take a channel back from whoever has it, or one of its queues')
+  .argument('<channel>', 'its number, as "warpctl queues" tells', integerWithin(1, Number.MAX_SAFE_INTEGER))
+  .argument('[queue]', 'the number of a queue', integerWithin(1, 65_535))
+  .action((channel: number, queue = 0) =>
+    withAdministration((administration) => revoke(administration, output, { channel, queue })),
+  );
+
+program
+  .command('reload')
+  .description('for administrators: apply what has changed in the configuration')
+  .option('--dry-run', 'only tell what would change', false)
+  .action(({ dryRun }: { readonly dryRun: boolean }) =>
+    withAdministration((administration) => reload(administration, output, { isDryRun: dryRun })),
+  );
+
 addGzipCommand('gzip', 'compress each FILE to FILE.gz');
 addGzipCommand('gunzip', 'decompress each FILE.gz to FILE');
 
@@ -156,6 +193,21 @@ async function withConnection(run: (connection: Connection) => Promise<number | 
     process.exitCode = (await run(connection)) ?? exitCode('done');
   } finally {
     await connection.close();
+  }
+}
+
+async function withAdministration(run: (administration: Administration) => Promise<void>): Promise<void> {
+  const { runtimeDir } = program.opts<GlobalOptions>();
+  // Draining takes its time, unless the caller says otherwise.
+  const isTimeoutGiven = program.getOptionValueSource('timeout') === 'cli';
+  const administration = new Administration({
+    ...(runtimeDir === undefined ? {} : { runtimeDir: resolve(runtimeDir) }),
+    ...(isTimeoutGiven ? { timeoutMillis: program.opts<GlobalOptions>().timeout } : {}),
+  });
+  try {
+    await run(administration);
+  } finally {
+    administration.close();
   }
 }
 

@@ -1,7 +1,6 @@
 // The calls that concern one channel. A broker that was started again while one was under way may or may not have
 // carried it out: then the control view is taken up anew, what nobody knows of is released, and the call is repeated.
 
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, WarpError } from '../shared/errors.ts';
 import type { BrokerMethod, RequestTo, ResponseFrom } from '../shared/grpc.ts';
@@ -134,7 +133,6 @@ export class ChannelControl {
   }
 }
 
-/** A socket that nobody listens on was left by a daemon that died; without a socket there is no daemon. */
-export function isPassing({ code }: WarpError, { path }: Control): boolean {
-  return passing.has(code) && (code !== 'NO_DAEMON' || existsSync(path));
+export function isPassing({ code }: WarpError, { endpoint }: Control): boolean {
+  return passing.has(code) && (code !== 'NO_DAEMON' || endpoint.mayComeBack());
 }

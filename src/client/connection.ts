@@ -10,21 +10,20 @@
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assert, present } from '../shared/assert.ts';
+import { present } from '../shared/assert.ts';
 import { asWarpError, type ErrorCode, WarpError } from '../shared/errors.ts';
 import { CHANNEL_SLOTS_DEFAULT, REGION_BYTES_MAX } from '../shared/limits.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
 import type { ResponseFrom } from '../shared/grpc.ts';
-import { defaultRuntimeDir, FD_SOCKET, GRPC_SOCKET } from '../shared/runtime-paths.ts';
-import type { Fd } from '../sys/fd.ts';
-import { mapShared, roundToPages } from '../sys/memory.ts';
+import { defaultRuntimeDir, GRPC_SOCKET } from '../shared/runtime-paths.ts';
 import { ChannelControl, isPassing, type Known, repeat } from './channel-control.ts';
-import { Control } from './control.ts';
-import { FastPath } from './fast-path.ts';
+import { Control, type TlsFiles, tlsEndpoint, unixEndpoint } from './control.ts';
 import { Queue } from './queue.ts';
-import { redeemToken } from './redeem.ts';
 import { Region } from './region.ts';
+import type { RequestPath } from './request-path.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { StreamTransport } from './stream-transport.ts';
+import type { Transport, TransportName } from './transport.ts';
 
 export interface ConnectOptions {
   /** The daemon's folder: $WARPDRIVE_RUNTIME_DIR, the user's or the system's by default. */
@@ -35,6 +34,12 @@ export interface ConnectOptions {
   readonly timeoutMillis?: number;
   /** For how long a lost daemon is waited for, milliseconds. 30000 by default. */
   readonly reconnectMillis?: number;
+  /** Only this way to the daemon; by default the first that works: 'fast-path', 'grpc', 'grpcs'. */
+  readonly transport?: TransportName;
+  /** A daemon to be reached over TLS: "grpcs://host:port". $WARPDRIVE_ADDRESS by default. */
+  readonly address?: string;
+  /** Certificates for that. */
+  readonly tls?: TlsFiles;
 }
 
 export interface QueueOptions {
@@ -67,7 +72,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
 
 /** A channel with the calls that concern it. */
 interface Open {
-  readonly path: FastPath;
+  readonly path: RequestPath;
   readonly control: ChannelControl;
 }
 
@@ -83,11 +88,10 @@ interface Progress {
 }
 
 export class Connection {
-  readonly transport = 'fast-path';
   readonly runtimeDir: string;
   readonly #slots: number;
-  readonly #timeoutMillis: number;
   readonly #reconnectMillis: number;
+  readonly #transport: Transport;
   readonly #control: Control;
   /** The channel at the moment; undefined while it is set up again, or when the connection is over. */
   #open: Open | undefined = undefined;
@@ -102,19 +106,24 @@ export class Connection {
   readonly #arriving = new Set<number>();
 
   /** For `connect` only. */
-  constructor(options: ConnectOptions) {
-    this.runtimeDir = options.runtimeDir ?? defaultRuntimeDir(process.env, process.getuid?.() ?? 0);
+  constructor(transport: Transport, runtimeDir: string, options: ConnectOptions) {
+    this.runtimeDir = runtimeDir;
+    this.#transport = transport;
+    this.#control = transport.control;
     this.#slots = options.slots ?? CHANNEL_SLOTS_DEFAULT;
-    this.#timeoutMillis = options.timeoutMillis ?? 5_000;
     this.#reconnectMillis = options.reconnectMillis ?? 30_000;
-    this.#control = new Control(join(this.runtimeDir, GRPC_SOCKET), this.#timeoutMillis);
+  }
+
+  /** Which way was taken. */
+  get transport(): TransportName {
+    return this.#transport.name;
   }
 
   /** For `connect` only. */
   async open(): Promise<void> {
     try {
       const isWorthAnother = (error: WarpError): boolean => isPassing(error, this.#control);
-      this.#open = await repeat(this.#timeoutMillis, () => this.#openChannel(), isWorthAnother);
+      this.#open = await repeat(this.#control.timeoutMillis, () => this.#openChannel(), isWorthAnother);
     } catch (error) {
       this.#control.close();
       throw error;
@@ -150,43 +159,19 @@ export class Connection {
 
   /** Shares memory with the daemon: `bytes` from 1 to 1 GiB. Throws QUOTA_EXCEEDED. */
   async share(bytes: number): Promise<Region> {
-    const { number, memory, control } = await this.#onChannel((open) => this.#share(open, bytes));
-    try {
-      const region = new Region(this, bytes, number, mapShared(memory, roundToPages(bytes)));
-      this.#regions.add(region);
-      return region;
-    } catch (error) {
-      await control.release('ReleaseRegion', { region: number }, `release region ${number}`);
-      throw error;
-    } finally {
-      this.#arriving.delete(number);
-      memory.close();
-    }
-  }
-
-  /** Asks for a region and fetches its memory. Its number stays in `#arriving` until the caller has taken note. */
-  async #share(
-    control: ChannelControl,
-    bytes: number,
-  ): Promise<{ readonly number: number; readonly memory: Fd; readonly control: ChannelControl }> {
     const operation = `share a region of ${bytes} bytes`;
     if (!Number.isInteger(bytes) || bytes < 1 || bytes > REGION_BYTES_MAX) {
       const hint = `give a whole number from 1 to ${REGION_BYTES_MAX}`;
       const found = `a size of ${typeof bytes} ${bytes}`;
       throw new WarpError('INVALID_ARGUMENT', { operation, found, hint });
     }
-    return control.repeat(async () => {
-      const { region, token } = await control.call('ShareRegion', { bytes }, operation);
-      this.#arriving.add(region);
-      try {
-        const [memory] = await this.#redeem(token, 1, `region ${region}`);
-        return { number: region, memory: present(memory, 'the memory of the region'), control };
-      } catch (error) {
-        this.#arriving.delete(region);
-        await control.release('ReleaseRegion', { region }, operation);
-        throw error;
-      }
-    });
+    const { number, memory } = await this.#onChannel((control) =>
+      this.#transport.share(control, bytes, this.#arriving),
+    );
+    const region = new Region(this, bytes, number, memory);
+    this.#regions.add(region);
+    this.#arriving.delete(number);
+    return region;
   }
 
   /** Ends the connection: the daemon frees everything, what is in flight fails as INTERRUPTED. */
@@ -199,6 +184,8 @@ export class Connection {
   /** For Region only. */
   async releaseRegion(region: Region): Promise<void> {
     if (!this.#regions.delete(region) || this.#over !== undefined) return;
+    // Memory of our own is nobody else's business.
+    if (region.number === 0) return;
     const operation = `release region ${region.number}`;
     await this.#onChannel((control) =>
       control.release('ReleaseRegion', { region: region.number }, operation),
@@ -215,7 +202,7 @@ export class Connection {
   }
 
   readonly #queueOwner = {
-    path: (): FastPath | undefined => this.#open?.path,
+    path: (): RequestPath | undefined => this.#open?.path,
     checkOpen: (): void => {
       if (this.#over !== undefined) throw this.#over;
     },
@@ -259,21 +246,14 @@ export class Connection {
     };
   }
 
-  #redeem(token: Uint8Array, fds: number, label: string): Promise<readonly Fd[]> {
-    const expected = { fds, label, timeoutMillis: this.#timeoutMillis };
-    return redeemToken(join(this.runtimeDir, FD_SOCKET), token, expected);
-  }
-
-  /** Opens a channel and fetches its memory and doorbell. It is not the connection's until it is put into `#open`. */
+  /** Opens a channel. It is not the connection's until it is put into `#open`. */
   async #openChannel(): Promise<Open> {
-    const grant = await this.#control.call('OpenChannel', { slots: this.#slots }, 'connect');
-    const [memory, doorbell] = await this.#redeem(grant.token, 2, `channel ${grant.channel}`);
-    assert(memory !== undefined && doorbell !== undefined, 'a channel has memory and a doorbell');
-    const path: FastPath = new FastPath(memory, doorbell, grant.bytes, (reason) => {
-      if (this.#open?.path === path) this.#lose(reason);
+    const opened = await this.#transport.openChannel(this.#slots, (reason) => {
+      if (this.#open?.path === opened.path) this.#lose(reason);
     });
+    const { path } = opened;
     const known = (): Known | undefined => (this.#open?.path === path ? this.#known() : undefined);
-    return { path, control: new ChannelControl(this.#control, grant, known) };
+    return { path, control: new ChannelControl(this.#control, opened, known) };
   }
 
   #lose(reason: ErrorCode): void {
@@ -327,7 +307,11 @@ export class Connection {
     }
     const { path, control } = progress.open;
     for (const region of progress.regions) {
-      if (this.#regions.has(region)) await this.#shareAgain(control, region);
+      if (this.#regions.has(region)) {
+        const number = await this.#transport.shareAgain(control, region, this.#arriving);
+        region.renumber(number);
+        this.#arriving.delete(number);
+      }
       progress.regions.delete(region);
     }
     for (const session of progress.sessions) {
@@ -341,21 +325,6 @@ export class Connection {
     if (path.isEnded || this.#over !== undefined) return;
     this.#open = progress.open;
     for (const [queue, granted] of progress.grants) queue.renew(granted.queue, granted.device);
-  }
-
-  /** A new region in the place of one that the daemon has lost: same address, same contents, another number. */
-  async #shareAgain(control: ChannelControl, region: Region): Promise<void> {
-    const { number, memory } = await this.#share(control, region.bytes);
-    this.#arriving.delete(number);
-    try {
-      const fresh = mapShared(memory, roundToPages(region.bytes));
-      region.mapping.buffer.copy(fresh.buffer);
-      fresh.unmap();
-      region.mapping.replace(memory);
-    } finally {
-      memory.close();
-    }
-    region.renumber(number);
   }
 
   #end(why: WarpError): void {
@@ -393,9 +362,70 @@ async function openSession(
   return (await control.call('OpenSession', { algorithm, ...parameters }, operation)).session;
 }
 
-/** Connects to the daemon. Throws NO_DAEMON if none answers, QUOTA_EXCEEDED if the user has too many channels. */
+/** What the next way may do better: this one can't be had here, or nobody is there. */
+const worthAnotherWay: ReadonlySet<ErrorCode> = new Set([
+  'UNSUPPORTED',
+  'NO_DAEMON',
+  'SYSTEM_CALL',
+  'TOKEN_REFUSED',
+  'PROTOCOL_MISMATCH',
+]);
+
+/**
+ * Connects to the daemon, by the first way that works: shared memory, gRPC on the Unix socket, and, if an address is
+ * given, TLS. Throws what the first of them failed with: NO_DAEMON if none answers, QUOTA_EXCEEDED if the user has too
+ * many channels.
+ */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {
-  const connection = new Connection(options);
-  await connection.open();
-  return connection;
+  const runtimeDir = options.runtimeDir ?? defaultRuntimeDir(process.env, process.getuid?.() ?? 0);
+  const address = options.address ?? process.env['WARPDRIVE_ADDRESS'];
+  const everyWay: readonly TransportName[] = ['fast-path', 'grpc', 'grpcs'];
+  const ways = everyWay.filter((name) =>
+    options.transport === undefined ? name !== 'grpcs' || address !== undefined : name === options.transport,
+  );
+  let failure: WarpError | undefined;
+  for (const name of ways) {
+    // Nobody behind the socket that both ways on this host begin with.
+    if (name === 'grpc' && failure?.code === 'NO_DAEMON' && failure.found.endsWith(GRPC_SOCKET)) continue;
+    try {
+      const transport = await makeTransport(name, { ...options, runtimeDir, address: address ?? '' });
+      const connection = new Connection(transport, runtimeDir, options);
+      await connection.open();
+      return connection;
+    } catch (error) {
+      failure ??= asWarpError(error, 'connect');
+      if (!worthAnotherWay.has(asWarpError(error, 'connect').code)) throw error;
+    }
+  }
+  const hint = `give one of ${everyWay.join(', ')}`;
+  const found = `transport "${String(options.transport)}"`;
+  throw failure ?? new WarpError('INVALID_ARGUMENT', { operation: 'connect', found, hint });
+}
+
+async function makeTransport(
+  name: TransportName,
+  {
+    runtimeDir,
+    address,
+    tls,
+    timeoutMillis = 5_000,
+  }: ConnectOptions & { runtimeDir: string; address: string },
+): Promise<Transport> {
+  if (name === 'grpcs')
+    return new StreamTransport(name, new Control(tlsEndpoint(address, tls), timeoutMillis));
+  const endpoint = unixEndpoint(join(runtimeDir, GRPC_SOCKET));
+  if (name === 'grpc') return new StreamTransport(name, new Control(endpoint, timeoutMillis));
+  const { FastTransport } = await loadFastTransport();
+  return new FastTransport(new Control(endpoint, timeoutMillis), runtimeDir);
+}
+
+/** Throws UNSUPPORTED where the system can't be called: in a worker thread, or where the FFI library doesn't load. */
+async function loadFastTransport(): Promise<typeof import('./fast-transport.ts')> {
+  try {
+    return await import('./fast-transport.ts');
+  } catch (error) {
+    if (error instanceof WarpError) throw error;
+    const found = `the FFI library can't be loaded: ${(error as Error).message}`;
+    throw new WarpError('UNSUPPORTED', { operation: 'use shared memory', found, cause: error });
+  }
 }

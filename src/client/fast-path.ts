@@ -18,13 +18,14 @@ import {
 } from '../shared/channel/layout.ts';
 import { assert } from '../shared/assert.ts';
 import { ClientEnd } from '../shared/channel/client-end.ts';
-import { type ErrorCode, errorCode, errorNumber, WarpError } from '../shared/errors.ts';
+import { errorCode, errorNumber, WarpError } from '../shared/errors.ts';
 import { PARAMETER_TAG_BYTES, PARAMETER_TAG_OFFSET } from '../shared/operations.ts';
 import { Doorbell } from '../sys/doorbell.ts';
 import type { Fd } from '../sys/fd.ts';
 import { checkSealed, type Mapping, mapShared } from '../sys/memory.ts';
 import type { Queue } from './queue.ts';
 import { type Completion, type Request, writeRequest } from './request.ts';
+import type { OnEnded, RequestPath } from './request-path.ts';
 
 // An imported binding is loaded from its module at each use; a constant of this module is compiled in, which the hot
 // path notices.
@@ -46,10 +47,7 @@ const SHORT_WAIT_MILLIS = 0.1;
 /** Turns of the event loop without a completion before the loop is left to watch the doorbell. */
 const IDLE_TURNS_MAX = 20;
 
-/** Called when the channel has ended and everything in flight has been given a code. */
-export type OnEnded = (reason: ErrorCode) => void;
-
-export class FastPath {
+export class FastPath implements RequestPath {
   readonly #mapping: Mapping;
   readonly #end: ClientEnd;
   readonly #words: Int32Array;
@@ -207,6 +205,8 @@ export class FastPath {
     const tagAt = this.#end.parameterWord(slot) * 4 + PARAMETER_TAG_OFFSET;
     completion.tag = Buffer.from(this.#bytes.subarray(tagAt, tagAt + PARAMETER_TAG_BYTES));
   }
+
+  checkBlocking(): void {}
 
   /** Blocks until there is a completion of whichever queue, or the channel has ended; false when the time was up. */
   wait(timeoutMillis: number): boolean {

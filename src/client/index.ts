@@ -1,6 +1,12 @@
 // WarpDrive's SDK: the public interface of the package.
 
 export {
+  Administration,
+  type AdministrationOptions,
+  type MdevInfo,
+  type TenantInfo,
+} from './administration.ts';
+export {
   type ConnectOptions,
   type Connection,
   connect,
@@ -13,6 +19,8 @@ export type { Queue } from './queue.ts';
 export type { Region } from './region.ts';
 export type { Completion, Range, Request } from './request.ts';
 export type { Session, SessionOptions } from './session.ts';
+export type { TlsFiles } from './control.ts';
+export type { TransportName } from './transport.ts';
 export { type ErrorCode, WarpError } from '../shared/errors.ts';
 export type { AlgorithmName, OperationName } from '../shared/operations.ts';
 export {

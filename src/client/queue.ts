@@ -8,22 +8,27 @@
 import { present } from '../shared/assert.ts';
 import { errorCode, WarpError } from '../shared/errors.ts';
 import { type AlgorithmName, sessionKind } from '../shared/operations.ts';
-import type { FastPath } from './fast-path.ts';
 import { type Completion, emptyCompletion, type Request } from './request.ts';
+import type { RequestPath } from './request-path.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 /** What a queue needs of its connection. */
 export interface QueueOwner {
   /** The channel at the moment; undefined while it is set up again, or when the connection is over. */
-  path(): FastPath | undefined;
+  path(): RequestPath | undefined;
   /** Throws why the connection is over, once it is. */
   checkOpen(): void;
   releaseQueue(queue: Queue): Promise<void>;
   openSession(queue: Queue, options: SessionOptions): Promise<Session>;
 }
 
+/** A request that was lost when it may have run is sent again so often, where that does no harm. */
+const REPEATS_MAX = 3;
+
 interface Pending {
   readonly request: Request;
+  /** How often it was sent again when it may have run. */
+  repeats: number;
   readonly resolve: (completion: Completion) => void;
   readonly reject: (error: WarpError) => void;
 }
@@ -138,7 +143,7 @@ export class Queue {
 
   /**
    * Receives completions, waiting for the first one: spins shortly, then blocks the thread. Returns 0 if none came
-   * within `timeoutMillis`. Throws INVALID_ARGUMENT for a time-out that is not 0 or more.
+   * within `timeoutMillis`. Throws INVALID_ARGUMENT for a time-out that is not 0 or more, UNSUPPORTED over gRPC.
    */
   recvSync(into: Completion[], timeoutMillis: number): number {
     if (!(timeoutMillis >= 0)) {
@@ -151,6 +156,7 @@ export class Queue {
     }
     const endMillis = performance.now() + timeoutMillis;
     for (;;) {
+      this.#owner.path()?.checkBlocking();
       const count = this.recv(into);
       const leftMillis = endMillis - performance.now();
       if (count > 0 || leftMillis <= 0) return count;
@@ -167,7 +173,7 @@ export class Queue {
    */
   submit(request: Request): Promise<Completion> {
     return new Promise((resolve, reject) => {
-      const pending = { request, resolve, reject };
+      const pending = { request, repeats: 0, resolve, reject };
       if (this.#waiting.length === 0 && this.#start(pending)) return;
       this.#waiting.push(pending);
       this.#owner.path()?.listen(this);
@@ -190,7 +196,7 @@ export class Queue {
     return true;
   }
 
-  /** For FastPath only: the object that a completion of this queue goes into; follow with `accept`. */
+  /** For RequestPath only: the object that a completion of this queue goes into; follow with `accept`. */
   nextCompletion(isPromised: boolean): Completion {
     if (isPromised) return emptyCompletion();
     const at = (this.#readyHead + this.#readyCount) % this.depth;
@@ -198,8 +204,11 @@ export class Queue {
     return present(this.#ready[at], 'the object just made');
   }
 
-  /** For FastPath only: the object of `nextCompletion` was filled in. */
-  accept(completion: Completion, isPromised: boolean): void {
+  /**
+   * For RequestPath only: the object of `nextCompletion` was filled in. `isHarmless`: running the request once more
+   * would change nothing but its output.
+   */
+  accept(completion: Completion, isPromised: boolean, isHarmless = false): void {
     if (!isPromised) {
       this.#readyCount += 1;
       return;
@@ -209,7 +218,7 @@ export class Queue {
     this.#pending.delete(cookie);
     this.#inFlight -= 1;
     completion.cookie = pending.request.cookie ?? 0;
-    this.#settle(pending, completion);
+    this.#settle(pending, completion, isHarmless);
   }
 
   #dropReady(): void {
@@ -217,18 +226,20 @@ export class Queue {
     this.#readyCount -= 1;
   }
 
-  /** For FastPath only: promises may have been settled, so there may be room for what waits. */
+  /** For RequestPath only: promises may have been settled, so there may be room for what waits. */
   afterTurn(): void {
     this.#pump();
     if (this.#pending.size === 0 && this.#waiting.length === 0) this.#owner.path()?.ignore(this);
   }
 
-  #settle(pending: Pending, completion: Completion): void {
+  #settle(pending: Pending, completion: Completion, isHarmless: boolean): void {
     const { code, ran } = completion;
+    const mayRepeat = ran === 'no' || (isHarmless && pending.repeats < REPEATS_MAX);
     if (code === 'OK') {
       pending.resolve(completion);
-    } else if (code === 'INTERRUPTED' && ran === 'no' && !this.#isReleased) {
-      // It certainly has not run: it is sent again as if nothing had happened.
+    } else if (code === 'INTERRUPTED' && mayRepeat && !this.#isReleased) {
+      // It has not run, or that does no harm: it is sent again as if nothing had happened.
+      if (ran !== 'no') pending.repeats += 1;
       this.#waiting.push(pending);
     } else {
       const operation = `run "${pending.request.operation}" on ${this.#device}`;

@@ -126,7 +126,7 @@ export function writeRequest(
   writeRange(words, at + DESTINATION_REGION, request.destination);
   writeRange(words, at + AUXILIARY_REGION, request.auxiliary);
   words[at + RESERVED] = 0;
-  if (operation.parameterBytes > 0) writeParameters(bytes, parametersAt * 4, request);
+  if (operation.parameterBytes > 0) writeParameters(operation, bytes, parametersAt * 4, request);
   return operation;
 }
 
@@ -152,7 +152,7 @@ function writeRange(words: Int32Array, at: number, range: Range | undefined): vo
   words[at + 2] = range.bytes;
 }
 
-function unknownOperation(given: unknown): WarpError {
+export function unknownOperation(given: unknown): WarpError {
   return new WarpError('INVALID_ARGUMENT', {
     operation: `send a request "${String(given)}"`,
     found: 'no operation has this name',
@@ -160,24 +160,31 @@ function unknownOperation(given: unknown): WarpError {
   });
 }
 
-function writeParameters(bytes: Buffer, at: number, request: Request): void {
-  const { operation, iv, tag, pattern, operand } = request;
-  if (operation === 'fill') {
-    bytes.set(exactly(pattern, PARAMETER_PATTERN_BYTES, operation, 'pattern'), at);
-    return;
-  }
-  if (operation === 'factorial') {
-    bytes.writeUInt32LE(checkOperand(operand), at);
-    return;
-  }
-  const isGcm = operation === 'aes-256-gcm-encrypt' || operation === 'aes-256-gcm-decrypt';
-  bytes.set(
-    exactly(iv, isGcm ? GCM_IV_BYTES : PARAMETER_IV_BYTES, operation, 'iv'),
-    at + PARAMETER_IV_OFFSET,
-  );
-  if (operation === 'aes-256-gcm-decrypt') {
-    bytes.set(exactly(tag, PARAMETER_TAG_BYTES, operation, 'tag'), at + PARAMETER_TAG_OFFSET);
-  }
+function writeParameters(operation: Operation, bytes: Buffer, at: number, request: Request): void {
+  const { iv, tag, pattern, operand } = parametersOf(operation, request);
+  if (pattern !== undefined) bytes.set(pattern, at);
+  if (operand !== undefined) bytes.writeUInt32LE(operand, at);
+  if (iv !== undefined) bytes.set(iv, at + PARAMETER_IV_OFFSET);
+  if (tag !== undefined) bytes.set(tag, at + PARAMETER_TAG_OFFSET);
+}
+
+/** The parameters that the operation takes. Throws INVALID_ARGUMENT for one that is missing or has another length. */
+export function parametersOf(
+  { name, algorithm, parameterBytes }: Operation,
+  { iv, tag, pattern, operand }: Request,
+): {
+  readonly iv?: Uint8Array;
+  readonly tag?: Uint8Array;
+  readonly pattern?: Uint8Array;
+  readonly operand?: number;
+} {
+  if (parameterBytes === 0) return {};
+  if (name === 'fill') return { pattern: exactly(pattern, PARAMETER_PATTERN_BYTES, name, 'pattern') };
+  if (name === 'factorial') return { operand: checkOperand(operand) };
+  const ivBytes = algorithm === 'aes-256-gcm' ? GCM_IV_BYTES : PARAMETER_IV_BYTES;
+  const given = { iv: exactly(iv, ivBytes, name, 'iv') };
+  if (name !== 'aes-256-gcm-decrypt') return given;
+  return { ...given, tag: exactly(tag, PARAMETER_TAG_BYTES, name, 'tag') };
 }
 
 function checkOperand(operand: number | undefined): number {

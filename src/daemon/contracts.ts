@@ -7,6 +7,7 @@ import {
   CHANNEL_QUEUES_MAX,
   CHANNEL_REGIONS_MAX,
   CHANNEL_SESSIONS_MAX,
+  CHANNEL_SLOTS_MAX,
   REGION_BYTES_MAX,
 } from '../shared/limits.ts';
 import { configurationSchema } from './config/schema.ts';
@@ -94,7 +95,21 @@ export const engineContract = {
     reply: nothing,
     fds: 2,
   },
-  closeChannel: { request: z.strictObject({ channel }), reply: nothing, fds: 0 },
+  /** `reason`: what its client is told. */
+  closeChannel: {
+    request: z.strictObject({ channel, reason: z.enum(['CLIENT_CLOSED', 'REVOKED']) }),
+    reply: nothing,
+    fds: 0,
+  },
+  /** Requests that their client gives up: those that no device holds complete as CANCELLED. */
+  cancelRequests: {
+    request: z.strictObject({
+      channel,
+      requests: z.array(z.strictObject({ slot: count, cookie: z.number().int() })).max(CHANNEL_SLOTS_MAX),
+    }),
+    reply: nothing,
+    fds: 0,
+  },
   openQueue: {
     request: z.strictObject({
       channel,
@@ -107,6 +122,16 @@ export const engineContract = {
     fds: 0,
   },
   closeQueue: { request: z.strictObject({ channel, queue }), reply: nothing, fds: 0 },
+  /** Takes back queues of a device, at most QUEUES_LISTED_MAX at once: names them, and tells what is left to do. */
+  takeQueuesBack: {
+    request: z.strictObject({ device: z.string() }),
+    reply: z.strictObject({
+      queues: z.array(z.strictObject({ channel, queue })),
+      queuesLent: count,
+      inFlight: count,
+    }),
+    fds: 0,
+  },
   openSession: {
     request: z.strictObject({
       channel,

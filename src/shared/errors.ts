@@ -235,6 +235,14 @@ const rows = {
     'do not send that request again; the log of the daemon names the channel and its tenant',
   ],
 
+  REVOKED: [
+    72,
+    CLOSE,
+    'ABORTED',
+    'an administrator has taken the channel back',
+    'ask the administrator of the daemon before connecting again',
+  ],
+
   INVALID_ARGUMENT: [
     128,
     CALL,
@@ -443,7 +451,16 @@ export interface WarpErrorDetails {
   readonly hint?: string | undefined;
   /** For a request: whether it can have run before it failed. */
   readonly ran?: 'no' | 'maybe' | undefined;
+  readonly limit?: ReachedLimit | undefined;
   readonly cause?: unknown;
+}
+
+/** A limit that was reached. */
+export interface ReachedLimit {
+  /** As the configuration calls it: 'limits.regions'. */
+  readonly name: string;
+  readonly value: number;
+  readonly used: number;
 }
 
 /** Anything that can be expected to go wrong. `code` is stable; the message is for people. */
@@ -454,6 +471,7 @@ export class WarpError extends Error {
   readonly found: string;
   readonly hint: string;
   readonly ran: 'no' | 'maybe' | undefined;
+  readonly limit: ReachedLimit | undefined;
 
   constructor(code: ErrorCode, details: WarpErrorDetails) {
     const found = details.found ?? rows[code][3];
@@ -464,6 +482,7 @@ export class WarpError extends Error {
     this.found = found;
     this.hint = hint;
     this.ran = details.ran;
+    this.limit = details.limit;
   }
 }
 

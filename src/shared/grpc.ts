@@ -2,13 +2,15 @@
 
 import { type ServiceError, loadPackageDefinition, Metadata, status as grpcStatus } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
-import { errorEntry, isErrorCode, WarpError } from './errors.ts';
+import { decodeDetails, DETAILS_KEY, encodeDetails } from './error-details.ts';
+import { errorEntry, WarpError } from './errors.ts';
 import type { ProtoGrpcType } from './gen/warpdrive.ts';
+import type { AdminDefinition } from './gen/warpdrive/v1/Admin.ts';
 import type { BrokerDefinition } from './gen/warpdrive/v1/Broker.ts';
 import { packageRoot, protoFile } from './package-files.ts';
 
 /** How messages look in JavaScript; the generated types in gen/ are made with the same options. */
-const definition = loadSync(protoFile, {
+export const contract = loadSync(protoFile, {
   longs: Number,
   enums: String,
   defaults: true,
@@ -16,47 +18,53 @@ const definition = loadSync(protoFile, {
   includeDirs: [`${packageRoot}/proto`],
 });
 
-const { warpdrive } = loadPackageDefinition(definition) as unknown as ProtoGrpcType;
+const { warpdrive } = loadPackageDefinition(contract) as unknown as ProtoGrpcType;
 
 export const brokerService: BrokerDefinition = warpdrive.v1.Broker.service;
+export const adminService: AdminDefinition = warpdrive.v1.Admin.service;
 
-/** The Broker's methods by name, and what each takes and returns: as sent, and as received with defaults. */
-export type BrokerMethod = keyof {
-  [Name in keyof BrokerDefinition as string extends Name ? never : Name]: unknown;
-};
-type Definition<Name extends BrokerMethod> = BrokerDefinition[Name];
-export type RequestTo<Name extends BrokerMethod> =
+/** The calls that stream, whose messages are encoded elsewhere or piece by piece. */
+type StreamMethod = 'Exchange' | 'WriteRegion' | 'ReadRegion';
+type NamesOf<Service> = keyof { [Name in keyof Service as string extends Name ? never : Name]: unknown };
+
+/** Methods by name, and what each takes and returns: as sent, and as received with defaults. */
+export type BrokerMethod = Exclude<NamesOf<BrokerDefinition>, StreamMethod>;
+type AdminMethod = NamesOf<AdminDefinition>;
+/** Methods of either service: those of the Admin service with its name before them. */
+export type Method = BrokerMethod | `Admin/${AdminMethod}`;
+type Definition<Name extends Method> = Name extends BrokerMethod
+  ? BrokerDefinition[Name]
+  : Name extends `Admin/${infer Short extends AdminMethod}`
+    ? AdminDefinition[Short]
+    : never;
+
+export function methodDefinition<Name extends Method>(name: Name): Definition<Name> {
+  const [, short] = name.split('/');
+  const definition = short === undefined ? brokerService[name] : adminService[short];
+  return definition as unknown as Definition<Name>;
+}
+export type RequestTo<Name extends Method> =
   Definition<Name> extends MethodDefinition<infer Request, infer _R, infer _O, infer _P> ? Request : never;
-export type ResponseFrom<Name extends BrokerMethod> =
+export type ResponseFrom<Name extends Method> =
   Definition<Name> extends MethodDefinition<infer _Q, infer _R, infer _O, infer Response> ? Response : never;
-export type ReceivedRequest<Name extends BrokerMethod> =
+export type ReceivedRequest<Name extends Method> =
   Definition<Name> extends MethodDefinition<infer _Q, infer _R, infer Request, infer _P> ? Request : never;
-export type GivenResponse<Name extends BrokerMethod> =
+export type GivenResponse<Name extends Method> =
   Definition<Name> extends MethodDefinition<infer _Q, infer Response, infer _O, infer _P> ? Response : never;
-
-/** Trailing metadata with the error as JSON. */
-const ERROR_KEY = 'warpdrive-error-bin';
 
 /** An error as gRPC carries it. */
 export function toServiceError(error: WarpError): Partial<ServiceError> {
-  const { code, operation, found, hint } = error;
+  const status = grpcStatus[errorEntry(error.code).status];
   const metadata = new Metadata();
-  metadata.set(ERROR_KEY, Buffer.from(JSON.stringify({ code, operation, found, hint })));
-  return { code: grpcStatus[errorEntry(code).status], details: error.message, metadata };
+  metadata.set(DETAILS_KEY, encodeDetails(error, status));
+  return { code: status, details: error.message, metadata };
 }
 
 /** What a call of `operation` failed with, whoever failed it: the daemon, gRPC itself, or the network. */
 export function fromServiceError(error: ServiceError, operation: string): WarpError {
-  const [bytes] = error.metadata.get(ERROR_KEY);
-  if (Buffer.isBuffer(bytes)) {
-    const { code, ...details } = JSON.parse(bytes.toString()) as {
-      code: string;
-      operation: string;
-      found: string;
-      hint: string;
-    };
-    if (isErrorCode(code)) return new WarpError(code, { ...details, cause: error });
-  }
+  const [bytes] = error.metadata.get(DETAILS_KEY);
+  const told = Buffer.isBuffer(bytes) ? decodeDetails(bytes, error) : undefined;
+  if (told !== undefined) return told;
   const found = error.details === '' ? error.message : error.details;
   if (error.code === grpcStatus.UNAVAILABLE)
     return new WarpError('NO_DAEMON', { operation, found, cause: error });

@@ -31,3 +31,6 @@ export const DOORBELL_RING = 1;
 
 /** Encryption keys are at most this long, bytes (AES-256). */
 export const KEY_BYTES_MAX = 32;
+
+/** Messages that the daemon takes, bytes: with payloads in them a multiple of the pieces that payloads are cut into. */
+export const MESSAGE_BYTES_MAX = 256 * 1024;

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Control } from '../../src/client/control.ts';
+import { Control, unixEndpoint } from '../../src/client/control.ts';
 import { WarpError } from '../../src/client/index.ts';
 import { GRPC_SOCKET } from '../../src/shared/runtime-paths.ts';
 import { childrenOf, daemonRoles, findRole } from '../fixtures/processes.ts';
@@ -38,7 +38,7 @@ export class Killer {
   ) {
     this.#supervisor = daemon.supervisor;
     this.#workers = daemon.workers;
-    this.#control = new Control(join(daemon.runtimeDir, GRPC_SOCKET), CALL_MILLIS_MAX);
+    this.#control = new Control(unixEndpoint(join(daemon.runtimeDir, GRPC_SOCKET)), CALL_MILLIS_MAX);
     this.#isVaultFull = isVaultFull;
   }
 

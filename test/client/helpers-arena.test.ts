@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import { Arena } from '../../src/client/helpers/arena.ts';
 import { WarpError } from '../../src/shared/errors.ts';
-import { eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { eventually } from '../fixtures/daemon.ts';
+import { connectTo, type ReachableDaemon, startReachableDaemon } from '../fixtures/transport.ts';
 
-let daemon: TestDaemon;
+let daemon: ReachableDaemon;
 let connection: Connection;
 
 beforeAll(async () => {
-  daemon = await startDaemon();
-  connection = await connect({ runtimeDir: daemon.runtimeDir });
+  daemon = await startReachableDaemon();
+  connection = await connectTo(daemon);
 });
 
 afterAll(async () => {

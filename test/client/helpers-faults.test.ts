@@ -1,31 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import {
-  type Connection,
-  connect,
-  encrypt,
-  gunzip,
-  gzip,
-  hash,
-  type WarpError,
-} from '../../src/client/index.ts';
-import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { type Connection, encrypt, gunzip, gzip, hash, type WarpError } from '../../src/client/index.ts';
+import { connectTo, type ReachableDaemon, startReachableDaemon } from '../fixtures/transport.ts';
 
 const data = randomBytes(2 ** 20);
 
 async function withDaemon(
   faults: string,
-  work: (connection: Connection, daemon: TestDaemon) => Promise<void>,
+  work: (connection: Connection, daemon: ReachableDaemon) => Promise<void>,
 ): Promise<void> {
-  const daemon = await startDaemon(`
+  const daemon = await startReachableDaemon(`
 [devices.soft0]
 driver = "soft"
 queues = 2
 [devices.soft0.faults]
 ${faults}
 `);
-  const connection = await connect({ runtimeDir: daemon.runtimeDir });
+  const connection = await connectTo(daemon);
   try {
     await work(connection, daemon);
   } finally {

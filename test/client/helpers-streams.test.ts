@@ -7,23 +7,23 @@ import { createGzip as zlibGzip, createGunzip as zlibGunzip, gzipSync, gunzipSyn
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   type Connection,
-  connect,
   createGunzip,
   createGzip,
   gzip,
   type HelperStream,
 } from '../../src/client/index.ts';
-import { eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { eventually } from '../fixtures/daemon.ts';
+import { connectTo, type ReachableDaemon, startReachableDaemon } from '../fixtures/transport.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-let daemon: TestDaemon;
+let daemon: ReachableDaemon;
 let connection: Connection;
 
 beforeAll(async () => {
-  daemon = await startDaemon();
-  connection = await connect({ runtimeDir: daemon.runtimeDir });
+  daemon = await startReachableDaemon();
+  connection = await connectTo(daemon);
 });
 
 afterAll(async () => {

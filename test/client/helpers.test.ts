@@ -3,7 +3,6 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type Connection,
-  connect,
   decrypt,
   encrypt,
   gunzip,
@@ -12,7 +11,7 @@ import {
   type HelperResult,
   type WarpError,
 } from '../../src/client/index.ts';
-import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { connectTo, type ReachableDaemon, startReachableDaemon } from '../fixtures/transport.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -60,12 +59,12 @@ describe.each([
   { place: 'a device', configuration: undefined, device: 'soft0' },
   { place: 'the program itself, for want of a device', configuration: NULL_ONLY, device: 'local' },
 ])('by $place', ({ configuration, device }) => {
-  let daemon: TestDaemon;
+  let daemon: ReachableDaemon;
   let connection: Connection;
 
   beforeAll(async () => {
-    daemon = await startDaemon(configuration);
-    connection = await connect({ runtimeDir: daemon.runtimeDir });
+    daemon = await startReachableDaemon(configuration);
+    connection = await connectTo(daemon);
   });
 
   afterAll(async () => {
@@ -228,12 +227,12 @@ describe.each([
 });
 
 describe('with a daemon that has its limits', () => {
-  let daemon: TestDaemon;
+  let daemon: ReachableDaemon;
   let connection: Connection;
 
   beforeAll(async () => {
-    daemon = await startDaemon(SMALL_LIMITS);
-    connection = await connect({ runtimeDir: daemon.runtimeDir });
+    daemon = await startReachableDaemon(SMALL_LIMITS);
+    connection = await connectTo(daemon);
   });
 
   afterAll(async () => {
@@ -272,8 +271,8 @@ describe('with a daemon that has its limits', () => {
 });
 
 test('a hash larger than the arena is done by the program itself', async () => {
-  const daemon = await startDaemon();
-  const connection = await connect({ runtimeDir: daemon.runtimeDir });
+  const daemon = await startReachableDaemon();
+  const connection = await connectTo(daemon);
   const data = Buffer.alloc(17 * MIB, 'large');
   expect(await hash(connection, 'sha-256', data)).toEqual({
     data: createHash('sha256').update(data).digest(),

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import type { Completion } from '../../src/client/request.ts';
-import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { connectTo, type ReachableDaemon, receive, startReachableDaemon } from '../fixtures/transport.ts';
 
-let daemon: TestDaemon;
+let daemon: ReachableDaemon;
 let connection: Connection;
 
 beforeAll(async () => {
-  daemon = await startDaemon();
-  connection = await connect({ runtimeDir: daemon.runtimeDir, slots: 8 });
+  daemon = await startReachableDaemon();
+  connection = await connectTo(daemon, { slots: 8 });
 });
 afterAll(async () => {
   await connection.close();
@@ -37,7 +37,7 @@ describe('two queues of one connection', () => {
       expect(queue.send({ operation: 'nop', cookie: 1_000 + sent })).toBe(true);
     const promised = queue.submit({ operation: 'nop', cookie: 5 });
     let received = 0;
-    while (received < 4) received += queue.recvSync(into, 1_000);
+    while (received < 4) received += await receive(queue, into);
     expect((await promised).cookie).toBe(5);
     await queue.release();
   });
@@ -57,7 +57,7 @@ describe('two queues of one connection', () => {
     expect((await Promise.all(promised)).map(({ cookie }) => cookie)).toEqual(
       Array.from({ length: 300 }, (_, i) => i),
     );
-    while (received < sent) received += queue.recvSync(into, 1_000);
+    while (received < sent) received += await receive(queue, into);
     expect(received).toBe(sent);
     expect(queue.inFlight).toBe(0);
     await queue.release();

@@ -21,9 +21,9 @@ describe('listening where a socket was left behind', () => {
     for (let round = 0; round < 3; round++) {
       const server = createServer((socket) => socket.end(String(round)));
       servers.push(server);
-      let isListening = false;
-      const listening = listenAt(server, path).then(() => (isListening = true));
-      while (!isListening) {
+      const state = { isListening: false };
+      const listening = listenAt(server, path).then(() => (state.isListening = true));
+      while (!state.isListening) {
         expect(existsSync(path)).toBe(round > 0);
         await Promise.race([listening, new Promise(setImmediate)]);
       }

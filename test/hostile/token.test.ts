@@ -4,7 +4,7 @@ import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Control } from '../../src/client/control.ts';
+import { Control, unixEndpoint } from '../../src/client/control.ts';
 import { redeemToken } from '../../src/client/redeem.ts';
 import { FD_SOCKET, GRPC_SOCKET } from '../../src/shared/runtime-paths.ts';
 import { Tokens } from '../../src/daemon/broker/tokens.ts';
@@ -20,7 +20,7 @@ let fdSocket: string;
 
 beforeAll(async () => {
   daemon = await startDaemon();
-  control = new Control(join(daemon.runtimeDir, GRPC_SOCKET), 5_000);
+  control = new Control(unixEndpoint(join(daemon.runtimeDir, GRPC_SOCKET)), 5_000);
   fdSocket = join(daemon.runtimeDir, FD_SOCKET);
 });
 afterAll(async () => {

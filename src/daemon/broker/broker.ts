@@ -2,10 +2,12 @@
 
 import { join } from 'node:path';
 import { driverEntry } from '../../hwdrivers/drivers.ts';
-import { WarpError } from '../../shared/errors.ts';
-import type { ReceivedRequest } from '../../shared/grpc.ts';
+import type { Logger } from 'pino';
+import { present } from '../../shared/assert.ts';
+import { adminService, brokerService, type ReceivedRequest } from '../../shared/grpc.ts';
 import { CUSTODIAN_SOCKET, ENGINE_SOCKET, FD_SOCKET, GRPC_SOCKET } from '../../shared/runtime-paths.ts';
 import type { PeerCredentials } from '../../sys/socket.ts';
+import type { GrpcConfiguration } from '../config/grpc.ts';
 import {
   brokerContract,
   custodianContract,
@@ -15,11 +17,18 @@ import {
 } from '../contracts.ts';
 import { Peer } from '../peer.ts';
 import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
-import { FdServer } from './fd-server.ts';
-import { type Connection, GrpcServer, type Methods } from './grpc-server.ts';
+import { FdServer, type Identify } from './fd-server.ts';
+import { AdminService } from './admin.ts';
+import { Calls } from './calls.ts';
+import { Connections } from './connections.ts';
+import { GrpcServer, type Methods } from './grpc-server.ts';
 import { BrokerService } from './service.ts';
 import { Host, readHostLimits } from './host.ts';
+import { cancelRequests } from './streams/cancellation.ts';
+import { StreamService } from './streams/stream-service.ts';
+import { TlsListener } from './tls-listener.ts';
 import { Tokens } from './tokens.ts';
+import { UnixListener } from './unix-listener.ts';
 
 /** What clients may take to see their requests finished when the daemon stops, milliseconds. */
 const DRAIN_MILLIS = 5_000;
@@ -27,6 +36,8 @@ const DRAIN_MILLIS = 5_000;
 const CUSTODIAN_MILLIS_MAX = 2_000;
 /** How long a caller waits while the engine is being started again, milliseconds. */
 const ENGINE_MILLIS_MAX = 2_000;
+/** Calls that a user may have open, for each connection that it may have. */
+const CALLS_PER_CONNECTION = 4;
 /** Connections beside those of channels: command lines, a client's second try. */
 const SPARE_CONNECTIONS = 64;
 
@@ -51,17 +62,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     const { process } = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'identify', { pid });
     return process === null ? undefined : { uid, pid, startTicks: process.startTicks };
   };
-  const identities = new WeakMap<Connection, ProcessName>();
-  const identify = async (connection: Connection): Promise<ProcessName> => {
-    const known = identities.get(connection) ?? (await identifyPeer(connection.peer));
-    if (known === undefined) {
-      const found = `process ${connection.peer.pid}, which connected, is not there any more`;
-      throw new WarpError('PERMISSION_DENIED', { operation: 'identify the caller', found });
-    }
-    identities.set(connection, known);
-    return known;
-  };
-
+  const names = Object.keys(configuration.devices);
   const devices = Object.entries(configuration.devices).map(
     ([name, device]) =>
       [name, driverEntry(name, device, configuration.limits.request_bytes).algorithms] as const,
@@ -73,10 +74,9 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     host: new Host(readHostLimits()),
     log,
     engine: () => engine.whenUp(ENGINE_MILLIS_MAX),
-    identify,
     status: () => ({
       uptimeMillis: Math.round(performance.now() - startedMillis),
-      connections: grpc.connections,
+      connections: connections.size,
       processes: [
         { name: 'broker', pid: process.pid, isConnected: true },
         { name: 'custodian', pid: custodian.pid, isConnected: custodian.isUp },
@@ -96,48 +96,81 @@ export async function runBroker(options: RoleOptions): Promise<void> {
       },
     },
     {
-      onUp: (link) => service.adopt(link),
-      onDown: (reason) => log.warn({ reason }, 'the engine is gone'),
+      onUp: async (link) => {
+        await service.adopt(link);
+        grpc.setHealth(true);
+      },
+      onDown: (reason) => {
+        log.warn({ reason }, 'the engine is gone');
+        grpc.setHealth(false);
+      },
     },
   );
+  const connectionsPerPayer = configuration.limits.channels + SPARE_CONNECTIONS;
+  const calls = new Calls(connectionsPerPayer * CALLS_PER_CONNECTION);
+  const grpc = new GrpcServer((name) => connections.find(name), calls, log);
+  const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
   await engine.connect();
 
-  const connectionsPerUid = configuration.limits.channels + SPARE_CONNECTIONS;
+  const whenEngineUp = () => engine.whenUp(ENGINE_MILLIS_MAX);
+  const streams = new StreamService(service, {
+    requestBytesMax: configuration.limits.request_bytes,
+    cancelRequests: (held, requests) => void cancelRequests(whenEngineUp, held, requests),
+  });
+  const admin = new AdminService(service, { devices: new Set(names), engine: whenEngineUp });
   const methods: Methods = {
-    listDevices: { call: () => service.listDevices() },
-    getStatus: { call: (connection) => service.getStatus(connection) },
-    listQueues: { call: (connection) => service.listQueues(connection) },
+    ListDevices: { call: () => service.listDevices() },
+    GetStatus: { call: (connection) => service.getStatus(connection) },
+    ListQueues: { call: (connection) => service.listQueues(connection) },
     // A channel whose token nobody redeems ends by itself.
-    openChannel: { call: (connection, request) => service.openChannel(connection, request) },
-    resumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
-    closeChannel: { call: (connection, request) => service.closeChannel(connection, request) },
-    requestQueue: {
+    OpenChannel: { call: (connection, request) => service.openChannel(connection, request) },
+    ResumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
+    CloseChannel: { call: (connection, request) => service.closeChannel(connection, request) },
+    RequestQueue: {
       call: (connection, request) => service.requestQueue(connection, request),
       undo: (connection, { channel }: ReceivedRequest<'RequestQueue'>, { queue }: { queue: number }) =>
         service.releaseQueue(connection, { channel, queue }),
     },
-    releaseQueue: { call: (connection, request) => service.releaseQueue(connection, request) },
-    openSession: {
+    ReleaseQueue: { call: (connection, request) => service.releaseQueue(connection, request) },
+    OpenSession: {
       call: (connection, request) => service.openSession(connection, request),
       undo: (connection, { channel }: ReceivedRequest<'OpenSession'>, { session }: { session: number }) =>
         service.closeSession(connection, { channel, session }),
     },
-    closeSession: { call: (connection, request) => service.closeSession(connection, request) },
-    shareRegion: {
+    CloseSession: { call: (connection, request) => service.closeSession(connection, request) },
+    ShareRegion: {
       call: (connection, request) => service.shareRegion(connection, request),
       undo: (connection, { channel }: ReceivedRequest<'ShareRegion'>, { region }: { region: number }) =>
         service.releaseRegion(connection, { channel, region }),
     },
-    releaseRegion: { call: (connection, request) => service.releaseRegion(connection, request) },
+    ReleaseRegion: { call: (connection, request) => service.releaseRegion(connection, request) },
+    Exchange: { exchanges: (connection, call) => streams.exchange(connection, call) },
+    WriteRegion: { reads: (connection, call) => streams.writeRegion(connection, call) },
+    ReadRegion: { writes: (connection, call) => streams.readRegion(connection, call) },
   };
-  const grpc = new GrpcServer(join(options.runtimeDir, GRPC_SOCKET), methods, connectionsPerUid, log);
+  grpc.addService(brokerService, methods);
+  grpc.addService(adminService, {
+    ListDevices: { call: (connection) => admin.listDevices(connection) },
+    ListMdevs: { call: (connection) => admin.listMdevs(connection) },
+    ListTenants: { call: (connection) => admin.listTenants(connection) },
+    ListQueues: { call: (connection) => admin.listQueues(connection) },
+    DrainDevice: { call: (connection, request) => admin.drainDevice(connection, request) },
+    RevokeLease: { call: (connection, request) => admin.revokeLease(connection, request) },
+    Reload: { call: (connection) => admin.reload(connection) },
+  });
+  if (configuration.grpc.reflection) grpc.reflect();
   const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyPeer, log);
   await fdServer.listen();
-  await grpc.listen();
+  const unix = new UnixListener(join(options.runtimeDir, GRPC_SOCKET), connections, identifyPeer);
+  await unix.listen();
+  const tls = await listenForTls(configuration.grpc, connections, identifyPeer, log);
 
   endWhenTold(log, async () => {
     if (engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
+    unix.close();
+    tls?.close();
     grpc.close();
+    connections.close();
     fdServer.close();
     tokens.close();
     engine.close();
@@ -146,4 +179,18 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   });
   log.info({ devices: Object.keys(configuration.devices) }, 'broker ready');
   tellReady();
+}
+
+async function listenForTls(
+  configuration: GrpcConfiguration,
+  connections: Connections,
+  identify: Identify,
+  log: Logger,
+): Promise<TlsListener | undefined> {
+  if (configuration.listen === undefined) return undefined;
+  const self = await identify({ pid: process.pid, uid: process.getuid?.() ?? 0, gid: 0 });
+  const listener = new TlsListener(configuration, connections, present(self, 'this process'), log);
+  await listener.listen();
+  log.info({ listen: configuration.listen, port: listener.port }, 'serving other hosts over TLS');
+  return listener;
 }

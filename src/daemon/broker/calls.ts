@@ -19,28 +19,33 @@ import { toServiceError } from '../../shared/grpc.ts';
 const PEER_MILLIS_MAX = 10_000;
 
 /** Whose a call is. */
-export interface Caller {
-  readonly uid: number;
+export interface CallOwner {
+  /** The user or certificate that connections are counted by. */
+  readonly payer: string;
   /** Ends the connection with all its calls. */
   cut(): void;
 }
 
 export class Calls {
-  readonly #perUidMax: number;
-  readonly #countByUid = new Map<number, number>();
+  readonly #perPayerMax: number;
+  readonly #countByPayer = new Map<string, number>();
 
-  constructor(perUidMax: number) {
-    this.#perUidMax = perUidMax;
+  constructor(perPayerMax: number) {
+    this.#perPayerMax = perPayerMax;
   }
 
-  /** Takes a call on, or refuses it with QUOTA_EXCEEDED. To be called by an interceptor of the server. */
-  open(call: ServerInterceptingCallInterface, caller: Caller): ServerInterceptingCall {
-    const { uid } = caller;
-    const count = this.#countByUid.get(uid) ?? 0;
-    if (count >= this.#perUidMax) return this.#refuse(call);
+  /**
+   * Takes a call on, or refuses it with QUOTA_EXCEEDED. To be called by an interceptor of the server. A stream may take
+   * as long as its caller likes: whoever serves it bounds what it holds.
+   */
+  open(call: ServerInterceptingCallInterface, owner: CallOwner, isStream: boolean): ServerInterceptingCall {
+    const { payer } = owner;
+    const count = this.#countByPayer.get(payer) ?? 0;
+    if (count >= this.#perPayerMax) return this.#refuse(call);
     let timer: NodeJS.Timeout | undefined;
     const expectPeer = (): void => {
-      timer ??= setTimeout(() => caller.cut(), PEER_MILLIS_MAX);
+      if (isStream) return;
+      timer ??= setTimeout(() => owner.cut(), PEER_MILLIS_MAX);
     };
     const expectNothing = (): void => {
       clearTimeout(timer);
@@ -51,7 +56,7 @@ export class Calls {
         next({
           // Not before: a call that was reset on its way here starts without a listener, and nothing tells its end.
           onReceiveMetadata: (metadata, proceed) => {
-            this.#countByUid.set(uid, (this.#countByUid.get(uid) ?? 0) + 1);
+            this.#countByPayer.set(payer, (this.#countByPayer.get(payer) ?? 0) + 1);
             expectPeer();
             proceed(metadata);
           },
@@ -62,7 +67,7 @@ export class Calls {
           // However it ends: grpc-js says so of calls that are answered too.
           onCancel: () => {
             expectNothing();
-            this.#closed(uid);
+            this.#closed(payer);
           },
         });
       },
@@ -80,7 +85,7 @@ export class Calls {
   #refuse(call: ServerInterceptingCallInterface): ServerInterceptingCall {
     const error = new WarpError('QUOTA_EXCEEDED', {
       operation: 'call the daemon',
-      found: `${this.#perUidMax} calls of this user are open already`,
+      found: `${this.#perPayerMax} calls of this user are open already`,
       hint: 'wait for the answers of earlier calls',
     });
     return new ServerInterceptingCall(call, {
@@ -88,9 +93,9 @@ export class Calls {
     });
   }
 
-  #closed(uid: number): void {
-    const left = (this.#countByUid.get(uid) ?? 1) - 1;
-    if (left === 0) this.#countByUid.delete(uid);
-    else this.#countByUid.set(uid, left);
+  #closed(payer: string): void {
+    const left = (this.#countByPayer.get(payer) ?? 1) - 1;
+    if (left === 0) this.#countByPayer.delete(payer);
+    else this.#countByPayer.set(payer, left);
   }
 }

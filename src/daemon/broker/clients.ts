@@ -15,9 +15,10 @@ import {
 } from '../../shared/limits.ts';
 import type { ChannelInventory, ProcessName } from '../contracts.ts';
 import type { Account, Charge } from './accounts.ts';
-import type { Connection } from './grpc-server.ts';
+import { type Caller, isSameCaller } from './caller.ts';
+import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
-import { isSameProcess } from './tokens.ts';
+import type { HeldChannel } from './streams/held-channel.ts';
 
 /** Something lent, with all that was charged for it. */
 export class Leased {
@@ -43,6 +44,8 @@ export class Client {
   readonly queues: Lent = new Map();
   readonly sessions: Lent = new Map();
   readonly regions: Lent = new Map();
+  /** The client's side of the channel, where the broker holds it for the client. */
+  held: HeldChannel | undefined = undefined;
   readonly #own: Leased;
   readonly #connections = new WeakSet<Connection>();
 
@@ -214,11 +217,11 @@ export class Clients {
   }
 
   /** The caller's channel; throws NO_SUCH_CHANNEL, for others' too. */
-  ownedBy(caller: ProcessName, id: number, operation: string): Client {
+  ownedBy(caller: Caller, id: number, operation: string): Client {
     return own(this.#byId.get(id), caller, operation);
   }
 
-  bySecret(caller: ProcessName, secret: Buffer, operation: string): Client {
+  bySecret(caller: Caller, secret: Buffer, operation: string): Client {
     return own(this.#bySecret.get(secret.toString('hex')), caller, operation);
   }
 
@@ -233,7 +236,8 @@ export class Clients {
   }
 }
 
-function own(client: Client | undefined, caller: ProcessName, operation: string): Client {
-  if (client !== undefined && isSameProcess(client.owner, caller)) return client;
+function own(client: Client | undefined, caller: Caller, operation: string): Client {
+  if (client !== undefined && isSameCaller(caller, { tenant: client.account.tenant, process: client.owner }))
+    return client;
   throw new WarpError('NO_SUCH_CHANNEL', { operation });
 }

@@ -21,9 +21,9 @@ export class Complaints {
     this.#log = log;
   }
 
-  /** `kind` is the line's message. */
-  note(kind: string, details: { readonly uid: number; readonly pid: number }): void {
-    const key = `${details.uid} ${kind}`;
+  /** `kind` is the line's message, `payer` whom it is about. */
+  note(kind: string, payer: string, details: Readonly<Record<string, unknown>> = {}): void {
+    const key = `${payer} ${kind}`;
     const now = performance.now();
     const quiet = this.#quiet.get(key);
     if (quiet !== undefined && now < quiet.untilMillis) {
@@ -32,7 +32,7 @@ export class Complaints {
     }
     if (this.#quiet.size >= REMEMBERED_MAX) this.#forget(now);
     this.#quiet.set(key, { untilMillis: now + QUIET_MILLIS, leftOut: 0 });
-    this.#log.warn({ ...details, leftOut: quiet?.leftOut ?? 0 }, kind);
+    this.#log.warn({ payer, ...details, leftOut: quiet?.leftOut ?? 0 }, kind);
   }
 
   #forget(nowMillis: number): void {

@@ -57,7 +57,10 @@ export class FdServer {
     const peer = peerCredentials(socketNumber(socket));
     const ofUid = this.#connections.get(peer.uid) ?? new Set();
     if (ofUid.size >= CONNECTIONS_PER_UID_MAX) {
-      this.#complaints.note('too many connections to the fd socket', peer);
+      this.#complaints.note('too many connections to the fd socket', `uid:${peer.uid}`, {
+        uid: peer.uid,
+        pid: peer.pid,
+      });
       socket.destroy();
       return;
     }
@@ -86,7 +89,8 @@ export class FdServer {
     const caller = await this.#identify(peer).catch(() => undefined);
     const isToken = token.length === TOKEN_BYTES && caller !== undefined;
     const fds = isToken ? this.#tokens.redeem(token, caller) : undefined;
-    if (fds === undefined) this.#complaints.note('token refused', peer);
+    if (fds === undefined)
+      this.#complaints.note('token refused', `uid:${peer.uid}`, { uid: peer.uid, pid: peer.pid });
     try {
       if (!socket.destroyed) sendWithFds(socketNumber(socket), encodeFdAnswer(fds?.length ?? 0), fds ?? []);
     } catch (error) {

@@ -1,43 +1,33 @@
-// The gRPC server on the Unix socket: accepts connections itself, so that it knows who calls before it reads the
-// first byte, and maps what methods throw to statuses. Anybody may connect, so connections are bounded in number for
-// each user, and so are the calls on them (calls.ts).
+// The gRPC server: knows the connection behind each call, and maps what methods throw to statuses. It listens nowhere
+// itself: listeners give it sockets whose callers are known (connections.ts).
 
-import { rmSync } from 'node:fs';
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   type ConnectionInjector,
   type sendUnaryData,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
   type ServiceError,
-  type UntypedServiceImplementation,
+  type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { present } from '../../shared/assert.ts';
-import { asWarpError, errorEntry } from '../../shared/errors.ts';
-import { brokerService, toServiceError } from '../../shared/grpc.ts';
-import { hungUp, type PeerCredentials, peerCredentials } from '../../sys/socket.ts';
-import { socketNumber } from '../../sys/stream.ts';
-import { listenAt } from '../listen.ts';
-import { Calls } from './calls.ts';
-import { Complaints } from './complaints.ts';
+import { asWarpError, errorEntry, WarpError } from '../../shared/errors.ts';
+import { contract, toServiceError } from '../../shared/grpc.ts';
+import { MESSAGE_BYTES_MAX } from '../../shared/limits.ts';
+import type { CallOwner, Calls } from './calls.ts';
+import type { Connection } from './connections.ts';
 
-/** Messages of this contract are small; payloads go through shared memory. */
-const MESSAGE_BYTES_MAX = 64 * 1024;
 const STREAMS_PER_CONNECTION_MAX = 128;
-/** Calls that a user may have open, for each connection that it may have. */
-const CALLS_PER_CONNECTION = 4;
-/** A connection on which nobody has called anything yet is cut off after this long, milliseconds. */
-const FIRST_CALL_MILLIS_MAX = 10_000;
-/** Between two looks for connections whose peer has left unnoticed, milliseconds. */
-const LEFT_CHECK_MILLIS = 5_000;
 
-/** One accepted connection: who connected, as the kernel noted it. */
-export interface Connection {
-  readonly peer: PeerCredentials;
-  hasCalled: boolean;
-}
+type UnaryCall = ServerUnaryCall<never, unknown>;
 
 export interface Method {
   /** Carries a call out. */
@@ -46,135 +36,161 @@ export interface Method {
   readonly undo?: (connection: Connection, request: never, response: never) => Promise<unknown>;
 }
 
-/** The same as the server keeps it. */
-interface Accepted extends Connection {
-  readonly socket: Socket;
+/** A call of which one side or both are streams. */
+export type StreamMethod =
+  | { readonly exchanges: (connection: Connection, call: ServerDuplexStream<Buffer, Buffer>) => void }
+  | {
+      readonly reads: (
+        connection: Connection,
+        call: ServerReadableStream<never, unknown>,
+      ) => Promise<unknown>;
+    }
+  | {
+      readonly writes: (connection: Connection, call: ServerWritableStream<never, unknown>) => Promise<void>;
+    };
+
+/** By the names of the contract. */
+export type Methods = Readonly<Record<string, Method | StreamMethod>>;
+
+/** What a message that can't be decoded is decoded to. */
+class Malformed {
+  readonly found: string;
+
+  constructor(found: string) {
+    this.found = found;
+  }
 }
-export type Methods = Readonly<Record<string, Method>>;
 
 export class GrpcServer {
-  readonly #net: NetServer;
-  readonly #path: string;
   readonly #server: Server;
   readonly #injector: ConnectionInjector;
-  readonly #log: Logger;
-  readonly #complaints: Complaints;
-  readonly #connectionsPerUidMax: number;
+  readonly #health = new HealthImplementation();
+  readonly #connectionOf: (name: string) => Connection | undefined;
   readonly #calls: Calls;
-  readonly #connections = new Map<string, Accepted>();
-  readonly #countByUid = new Map<number, number>();
-  #leftCheck: NodeJS.Timeout | undefined = undefined;
-  #nextName = 1;
+  readonly #log: Logger;
 
-  constructor(path: string, methods: Methods, connectionsPerUidMax: number, log: Logger) {
-    this.#path = path;
+  /** `connectionOf`: the connection that was served under a name. `calls`: those that are open. */
+  constructor(connectionOf: (name: string) => Connection | undefined, calls: Calls, log: Logger) {
+    this.#connectionOf = connectionOf;
+    this.#calls = calls;
     this.#log = log;
-    this.#complaints = new Complaints(log);
-    this.#connectionsPerUidMax = connectionsPerUidMax;
-    this.#calls = new Calls(connectionsPerUidMax * CALLS_PER_CONNECTION);
     this.#server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
       'grpc.max_concurrent_streams': STREAMS_PER_CONNECTION_MAX,
       'grpc.enable_channelz': 0,
-      interceptors: [(_method, call) => this.#calls.open(call, this.#caller(call.getPeer()))],
+      interceptors: [
+        ({ requestStream, responseStream }, call) =>
+          this.#calls.open(call, this.#ownerOf(call.getPeer()), requestStream || responseStream),
+      ],
     });
-    const implementation = Object.fromEntries(
-      Object.entries(methods).map(([name, method]) => [name, this.#serve(name, method)]),
-    );
-    this.#server.addService(brokerService, implementation as UntypedServiceImplementation);
+    this.#health.addToServer({
+      addService: (definition: ServiceDefinition, handlers: Readonly<Record<string, UntypedHandleCall>>) =>
+        this.#server.addService(definition, this.#counted(handlers)),
+    });
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
-    this.#net = createServer((socket) => this.#accept(socket));
   }
 
-  get connections(): number {
-    return this.#connections.size;
-  }
-
-  async listen(): Promise<void> {
-    await listenAt(this.#net, this.#path, 0o666);
-  }
-
-  close(): void {
-    this.#net.close();
-    this.#stopLeftCheck();
-    this.#server.forceShutdown();
-    for (const { socket } of this.#connections.values()) socket.destroy();
-    rmSync(this.#path, { force: true });
-  }
-
-  #accept(socket: Socket): void {
-    socket.on('error', () => socket.destroy());
-    const peer = peerCredentials(socketNumber(socket));
-    const count = this.#countByUid.get(peer.uid) ?? 0;
-    if (count >= this.#connectionsPerUidMax) {
-      this.#complaints.note('too many connections', peer);
-      socket.destroy();
-      return;
-    }
-    const name = `connection-${this.#nextName++}`;
-    const connection: Accepted = { peer, hasCalled: false, socket };
-    this.#connections.set(name, connection);
-    this.#countByUid.set(peer.uid, count + 1);
-    this.#leftCheck ??= setInterval(() => this.#dropLeft(), LEFT_CHECK_MILLIS);
-    const timer = setTimeout(() => {
-      if (!connection.hasCalled) socket.destroy();
-    }, FIRST_CALL_MILLIS_MAX);
-    socket.once('close', () => {
-      clearTimeout(timer);
-      this.#connections.delete(name);
-      if (this.#connections.size === 0) this.#stopLeftCheck();
-      const left = (this.#countByUid.get(peer.uid) ?? 1) - 1;
-      if (left === 0) this.#countByUid.delete(peer.uid);
-      else this.#countByUid.set(peer.uid, left);
+  addService(definition: ServiceDefinition, methods: Methods): void {
+    const decoded = Object.entries(definition).map(([name, method]) => {
+      const isExchange = name === 'Exchange';
+      const requestDeserialize = (bytes: Buffer): unknown => {
+        if (isExchange) return bytes;
+        try {
+          return method.requestDeserialize(bytes);
+        } catch (error) {
+          return new Malformed((error as Error).message);
+        }
+      };
+      const responseSerialize = isExchange ? (bytes: Buffer): Buffer => bytes : method.responseSerialize;
+      return [name, { ...method, requestDeserialize, responseSerialize }] as const;
     });
-    // The one property of a socket that grpc-js hands through to a call: call.getPeer() returns it.
-    Object.defineProperty(socket, 'remoteAddress', { value: name });
+    const handlers = Object.entries(methods).map(
+      ([name, method]) => [name, this.#serve(name, method)] as const,
+    );
+    this.#server.addService(Object.fromEntries(decoded), Object.fromEntries(handlers));
+  }
+
+  /** Tells clients the contract. */
+  reflect(): void {
+    new ReflectionService(contract).addToServer(this.#server);
+  }
+
+  /** What health checks of the services say. */
+  setHealth(isServing: boolean): void {
+    const status = isServing ? 'SERVING' : 'NOT_SERVING';
+    for (const service of ['', 'warpdrive.v1.Broker', 'warpdrive.v1.Admin'])
+      this.#health.setStatus(service, status);
+  }
+
+  serve(socket: Duplex): void {
     this.#injector.injectConnection(socket);
   }
 
-  /**
-   * Node's HTTP/2 stops reading from a peer that has broken the protocol, after its GOAWAY, and says nothing of it. Then
-   * nobody would hear of the peer's leaving, and the connection would stay for good.
-   */
-  #dropLeft(): void {
-    const open = [...this.#connections.values()].filter(({ socket }) => !socket.destroyed);
-    const left = new Set(hungUp(open.map(({ socket }) => socketNumber(socket))));
-    for (const { socket } of open) if (left.has(socketNumber(socket))) socket.destroy();
+  close(): void {
+    this.#server.forceShutdown();
   }
 
-  #stopLeftCheck(): void {
-    clearInterval(this.#leftCheck);
-    this.#leftCheck = undefined;
+  /** Handlers of others, whose calls too keep a connection from being cut off. */
+  #counted(handlers: Readonly<Record<string, UntypedHandleCall>>): Record<string, UntypedHandleCall> {
+    const counted = ([name, handler]: [string, UntypedHandleCall]): [string, UntypedHandleCall] => {
+      const counting = (call: UnaryCall, reply: sendUnaryData<unknown>): void => {
+        this.#connection(call);
+        (handler as (call: UnaryCall, reply: sendUnaryData<unknown>) => void)(call, reply);
+      };
+      return [name, counting as UntypedHandleCall];
+    };
+    return Object.fromEntries(Object.entries(handlers).map(counted));
   }
 
   /** Whose a call is. The connection may be gone already, with the call: then it is nobody's. */
-  #caller(name: string) {
-    const connection = this.#connections.get(name);
-    return {
-      uid: connection?.peer.uid ?? -1,
-      cut: () => {
-        if (connection === undefined) return;
-        this.#complaints.note('a call was neither finished nor read in time', connection.peer);
-        connection.socket.destroy();
-      },
-    };
+  #ownerOf(name: string): CallOwner {
+    return this.#connectionOf(name) ?? { payer: '', cut() {} };
   }
 
-  #serve(name: string, method: Method) {
-    return (call: ServerUnaryCall<never, unknown>, reply: sendUnaryData<unknown>): void => {
-      void this.#call(name, method, call).then(
+  #connection(call: { getPeer(): string }): Connection {
+    const connection = present(this.#connectionOf(call.getPeer()), 'the connection of a call');
+    connection.hasCalled = true;
+    return connection;
+  }
+
+  #serve(name: string, method: Method | StreamMethod): UntypedHandleCall {
+    return this.#handlerOf(name, method) as UntypedHandleCall;
+  }
+
+  #handlerOf(name: string, method: Method | StreamMethod): unknown {
+    if ('exchanges' in method)
+      return (call: ServerDuplexStream<Buffer, Buffer>) => method.exchanges(this.#connection(call), call);
+    if ('writes' in method) {
+      return (call: ServerWritableStream<never, unknown>): void => {
+        const written = withRequest(call, () => method.writes(this.#connection(call), call));
+        written.then(
+          () => call.end(),
+          (error: unknown) => call.emit('error', this.#describe(name, error)),
+        );
+      };
+    }
+    const carryOut = 'reads' in method ? this.#callReading(method) : this.#callUnary(method);
+    return (call: never, reply: sendUnaryData<unknown>): void => {
+      void carryOut(call).then(
         (response) => reply(null, response),
         (error: unknown) => reply(this.#describe(name, error) as ServiceError),
       );
     };
   }
 
-  async #call(name: string, method: Method, call: ServerUnaryCall<never, unknown>): Promise<unknown> {
-    const connection = present(this.#connections.get(call.getPeer()), `the connection of ${name}`);
-    connection.hasCalled = true;
-    const response = await method.call(connection, call.request);
-    if (call.cancelled) await method.undo?.(connection, call.request, response as never);
-    return response;
+  #callReading(method: Extract<StreamMethod, { reads: unknown }>) {
+    return async (call: ServerReadableStream<never, unknown>): Promise<unknown> =>
+      method.reads(this.#connection(call), call);
+  }
+
+  #callUnary(method: Method) {
+    return (call: UnaryCall): Promise<unknown> =>
+      withRequest(call, async () => {
+        const connection = this.#connection(call);
+        const response = await method.call(connection, call.request);
+        if (call.cancelled) await method.undo?.(connection, call.request, response as never);
+        return response;
+      });
   }
 
   #describe(name: string, error: unknown): Partial<ServiceError> {
@@ -183,4 +199,24 @@ export class GrpcServer {
       this.#log.error({ err: error, method: name }, 'a call failed');
     return toServiceError(described);
   }
+}
+
+/** Refuses a call whose request could not be decoded. */
+async function withRequest<Result>(
+  { request }: { readonly request: unknown },
+  carryOut: () => Promise<Result>,
+): Promise<Result> {
+  if (request instanceof Malformed) throw malformed(request.found);
+  return carryOut();
+}
+
+function malformed(found: string): WarpError {
+  const hint = 'see the messages of the call in warpdrive.proto';
+  return new WarpError('INVALID_ARGUMENT', { operation: 'decode the request', found, hint });
+}
+
+/** The same for a message of a stream. */
+export function checkDecoded<Message>(message: Message): Message {
+  if (message instanceof Malformed) throw malformed(message.found);
+  return message;
 }

@@ -19,15 +19,18 @@ import { createSealedMemory, mapShared, roundToPages } from '../../sys/memory.ts
 import { createSocketPair } from '../../sys/socket.ts';
 import { packageVersion } from '../../shared/package-files.ts';
 import type { LimitsConfiguration } from '../config/schema.ts';
-import type { brokerContract, engineContract, ProcessName } from '../contracts.ts';
+import type { brokerContract, engineContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import { Account, resources } from './accounts.ts';
+import { type Caller, isAdministrator } from './caller.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
-import type { Connection } from './grpc-server.ts';
+import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
+import { HeldChannel } from './streams/held-channel.ts';
+import type { PayloadRegion } from './streams/payload-memory.ts';
 import type { Tokens } from './tokens.ts';
 
-type EngineLink = Link<typeof brokerContract, typeof engineContract>;
+export type EngineLink = Link<typeof brokerContract, typeof engineContract>;
 
 /** What the methods need of the rest of the broker. */
 export interface BrokerContext {
@@ -39,13 +42,13 @@ export interface BrokerContext {
   readonly log: Logger;
   /** The engine, waiting for one that is being started again. Rejects with ENGINE_UNAVAILABLE when that takes long. */
   engine(): Promise<EngineLink>;
-  /** The process behind a connection; throws if it is gone. */
-  identify(connection: Connection): Promise<ProcessName>;
   status(): Omit<GivenResponse<'GetStatus'>, 'version' | 'tenant' | 'usage' | 'channels'>;
 }
 
 export class BrokerService {
   readonly clients: Clients;
+  /** Devices that are out of use. */
+  readonly drained = new Set<string>();
   readonly #context: BrokerContext;
   readonly #accounts = new Map<string, Account>();
   /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
@@ -62,7 +65,8 @@ export class BrokerService {
   channelEnded(id: number, reason: number): void {
     const client = this.clients.find(id);
     if (client === undefined) return;
-    this.#audit(client, 'channel ended', { reason: errorCode(reason) });
+    client.held?.ended();
+    this.audit(client, 'channel ended', { reason: errorCode(reason) });
     this.clients.remove(client);
   }
 
@@ -76,14 +80,15 @@ export class BrokerService {
         after = channel.setup.channel;
         there.add(after);
         const known = this.clients.find(after);
-        const client = known ?? this.clients.restore(channel, this.#account(channel.setup.owner.uid));
+        const client = known ?? this.clients.restore(channel, this.#account(channel.setup.tenant));
         client.reconcile(channel, this.#context.host);
       }
       ({ isLast } = part);
     }
     for (const client of this.clients) {
       if (there.has(client.id)) continue;
-      this.#audit(client, 'channel lost', {});
+      client.held?.ended();
+      this.audit(client, 'channel lost', {});
       this.clients.remove(client);
     }
     if (there.size > 0)
@@ -131,25 +136,28 @@ export class BrokerService {
   }
 
   getStatus(connection: Connection): GivenResponse<'GetStatus'> {
-    const account = this.#account(connection.peer.uid);
-    const usage = resources.map((resource) => ({
-      resource,
-      used: account.used(resource),
-      limit: account.limits[resource],
-    }));
+    const account = this.#account(connection.caller.tenant);
     return {
       ...this.#context.status(),
       version: packageVersion,
       channels: this.clients.size,
       tenant: account.tenant,
-      usage,
+      usage: usageOf(account),
     };
   }
 
-  async listQueues({ peer }: Connection): Promise<GivenResponse<'ListQueues'>> {
-    const seesAll = peer.uid === 0 || peer.uid === process.getuid?.();
-    const { queues } = await this.#ask(`queues ${seesAll ? 'all' : peer.uid}`, async () => {
-      const own = [...this.clients].filter(({ owner }) => owner.uid === peer.uid).map(({ id }) => id);
+  /** Tenants that have something lent. */
+  listTenants(): GivenResponse<'Admin/ListTenants'> {
+    const busy = [...this.#accounts.values()].filter(({ isIdle }) => !isIdle);
+    return { tenants: busy.map((account) => ({ name: account.tenant, usage: usageOf(account) })) };
+  }
+
+  async listQueues({ caller }: Connection): Promise<GivenResponse<'ListQueues'>> {
+    const seesAll = isAdministrator(caller);
+    const { queues } = await this.#ask(`queues ${seesAll ? 'all' : caller.tenant}`, async () => {
+      const own = [...this.clients]
+        .filter(({ account }) => account.tenant === caller.tenant)
+        .map(({ id }) => id);
       return (await this.#context.engine()).call('queues', { channels: seesAll ? null : own });
     });
     const pidOf = (channel: number): number => this.clients.find(channel)?.owner.pid ?? 0;
@@ -168,15 +176,21 @@ export class BrokerService {
         hint: `use a power of two from ${CHANNEL_SLOTS_MIN} to ${CHANNEL_SLOTS_MAX}`,
       });
     }
-    const owner = await this.#context.identify(connection);
+    const { caller } = connection;
+    const isStream = checkTransport(request, caller);
     const engine = await this.#context.engine();
-    const client = this.clients.create(owner, this.#account(owner.uid), slots);
+    const client = this.clients.create(caller.process, this.#account(caller.tenant), slots);
     try {
-      const fds = await this.#createChannel(client, engine);
+      const [memory, doorbell] = await this.#createChannel(client, engine);
       client.attach(connection);
-      this.#audit(client, 'channel opened', { slots });
-      const token = this.#context.tokens.offer(client.owner, fds);
-      return { channel: client.id, token, resumeSecret: client.resumeSecret, bytes: client.bytes };
+      this.audit(client, 'channel opened', { slots, isStream });
+      const { id: channel, bytes, resumeSecret } = client;
+      if (isStream) {
+        client.held = new HeldChannel(channel, slots, memory, doorbell);
+        return { channel, bytes };
+      }
+      const token = this.#context.tokens.offer(client.owner, [memory, doorbell]);
+      return { channel, token, resumeSecret, bytes };
     } catch (error) {
       this.clients.remove(client);
       throw error;
@@ -184,7 +198,7 @@ export class BrokerService {
   }
 
   /** Makes the memory and the doorbell, gives the engine its part, and returns the client's. */
-  async #createChannel(client: Client, engine: EngineLink): Promise<readonly Fd[]> {
+  async #createChannel(client: Client, engine: EngineLink): Promise<readonly [memory: Fd, doorbell: Fd]> {
     const { weight, in_flight: inFlightMax, request_bytes: requestBytesMax } = this.#context.limits;
     const setup = {
       channel: client.id,
@@ -195,15 +209,15 @@ export class BrokerService {
       resumeSecret: client.resumeSecret.toString('hex'),
     };
     const memory = createChannelMemory(client.slots);
-    const offered = [memory];
+    const made = [memory];
     try {
       const [engineEnd, clientEnd] = createSocketPair('stream', 'warpdrive-doorbell');
-      offered.push(clientEnd);
+      made.push(clientEnd);
       await engine.call('openChannel', setup, [memory, engineEnd]).finally(() => engineEnd.close());
-      return offered;
+      return [memory, clientEnd];
     } catch (error) {
       // With the client's end closed, the engine sees a client that hung up.
-      closeAll(offered);
+      closeAll(made);
       throw error;
     }
   }
@@ -213,11 +227,10 @@ export class BrokerService {
     connection: Connection,
     request: ReceivedRequest<'ResumeChannel'>,
   ): Promise<GivenResponse<'ResumeChannel'>> {
-    const owner = await this.#context.identify(connection);
     await this.#context.engine();
-    const client = this.clients.bySecret(owner, request.resumeSecret, 'resume a channel');
+    const client = this.clients.bySecret(connection.caller, request.resumeSecret, 'resume a channel');
     client.attach(connection);
-    this.#audit(client, 'channel resumed', {});
+    this.audit(client, 'channel resumed', {});
     return {
       channel: client.id,
       bytes: client.bytes,
@@ -231,8 +244,8 @@ export class BrokerService {
     connection: Connection,
     request: ReceivedRequest<'CloseChannel'>,
   ): Promise<Record<string, never>> {
-    const { client, engine } = await this.#client(connection, request.channel, 'close a channel');
-    await engine.call('closeChannel', { channel: client.id });
+    const { client, engine } = await this.client(connection, request.channel, 'close a channel');
+    await engine.call('closeChannel', { channel: client.id, reason: 'CLIENT_CLOSED' });
     return {};
   }
 
@@ -241,7 +254,7 @@ export class BrokerService {
     request: ReceivedRequest<'RequestQueue'>,
   ): Promise<GivenResponse<'RequestQueue'>> {
     const operation = `request a queue for "${request.algorithm}"`;
-    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.client(connection, request.channel, operation);
     if (request.mode === 'QUEUE_MODE_DIRECT') {
       throw new WarpError('UNSUPPORTED', {
         operation,
@@ -250,6 +263,8 @@ export class BrokerService {
       });
     }
     const { device, algorithm } = this.#chooseDevice(request, operation);
+    if (typeof request.mode !== 'string')
+      throw new WarpError('INVALID_ARGUMENT', { operation, found: `mode ${String(request.mode)}` });
     if (request.depth > client.slots) {
       throw new WarpError('INVALID_ARGUMENT', {
         operation,
@@ -268,7 +283,7 @@ export class BrokerService {
       () => giveBack(client.queues, queue, lent),
       (next) => next.call('closeQueue', { channel, queue }),
     );
-    this.#audit(client, 'queue granted', { queue, device, algorithm, depth });
+    this.audit(client, 'queue granted', { queue, device, algorithm, depth });
     return { queue, device, depth, requestBytesMax: this.#context.limits.request_bytes };
   }
 
@@ -289,7 +304,12 @@ export class BrokerService {
       throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: `not one of ${offered.join(', ')}` });
     }
     const candidates = wanted === '' ? names : [wanted];
-    const device = candidates.find((name) => devices.get(name)?.includes(algorithm));
+    const offering = candidates.filter((name) => devices.get(name)?.includes(algorithm));
+    const device = offering.find((name) => !this.drained.has(name));
+    if (device === undefined && offering.length > 0) {
+      const found = `an administrator has taken ${offering.join(', ')} out of use`;
+      throw new WarpError('DEVICE_UNAVAILABLE', { operation, found, hint: 'ask the administrator' });
+    }
     if (device === undefined) {
       const offers = candidates.map((name) => `${name} offers ${devices.get(name)?.join(', ')}`).join('; ');
       throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: offers });
@@ -302,10 +322,10 @@ export class BrokerService {
     request: ReceivedRequest<'ReleaseQueue'>,
   ): Promise<Record<string, never>> {
     const operation = `release queue ${request.queue}`;
-    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.client(connection, request.channel, operation);
     takeNumber(client.queues, request.queue, 'NO_SUCH_QUEUE', operation).release();
     await this.#takeBack(engine, (at) => at.call('closeQueue', { channel: client.id, queue: request.queue }));
-    this.#audit(client, 'queue released', { queue: request.queue });
+    this.audit(client, 'queue released', { queue: request.queue });
     return {};
   }
 
@@ -314,7 +334,7 @@ export class BrokerService {
     request: ReceivedRequest<'OpenSession'>,
   ): Promise<GivenResponse<'OpenSession'>> {
     const operation = `open a session for "${request.algorithm}"`;
-    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.client(connection, request.channel, operation);
     const { algorithm, parameters } = checkParameters(request, operation);
     const session = client.freeSessionNumber();
     const lent = new Leased(client.account.charge('sessions', 1));
@@ -334,7 +354,7 @@ export class BrokerService {
     request: ReceivedRequest<'CloseSession'>,
   ): Promise<Record<string, never>> {
     const operation = `close session ${request.session}`;
-    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.client(connection, request.channel, operation);
     const leased = takeNumber(client.sessions, request.session, 'NO_SUCH_SESSION', operation);
     const closed = { channel: client.id, session: request.session };
     await this.#takeBack(engine, (at) => at.call('closeSession', closed)).finally(() => leased.release());
@@ -346,11 +366,24 @@ export class BrokerService {
     request: ReceivedRequest<'ShareRegion'>,
   ): Promise<GivenResponse<'ShareRegion'>> {
     const operation = `share a region of ${request.bytes} bytes`;
-    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const { client, engine } = await this.client(connection, request.channel, operation);
     if (request.bytes < 1 || request.bytes > REGION_BYTES_MAX) {
       throw new WarpError('INVALID_ARGUMENT', { operation, found: `not 1 to ${REGION_BYTES_MAX} bytes` });
     }
-    const bytes = roundToPages(request.bytes);
+    const { region, memory } = await this.#lendRegion(client, engine, request.bytes);
+    if (client.held === undefined)
+      return { region, token: this.#context.tokens.offer(client.owner, [memory]) };
+    client.held.addRegion(region, memory, request.bytes);
+    return { region };
+  }
+
+  /** Charges a region and gives it to the engine; the caller owns its memory. */
+  async #lendRegion(
+    client: Client,
+    engine: EngineLink,
+    asked: number,
+  ): Promise<{ readonly region: number; readonly memory: Fd }> {
+    const bytes = roundToPages(asked);
     const region = client.freeRegionNumber();
     const lent = this.clients.leaseRegion(client, bytes);
     client.regions.set(region, lent);
@@ -368,8 +401,26 @@ export class BrokerService {
       },
       (next) => next.call('removeRegion', { channel, region }),
     );
-    const fds = [present(memory, 'the memory of the region')];
-    return { region, token: this.#context.tokens.offer(client.owner, fds) };
+    return { region, memory: present(memory, 'the memory of the region') };
+  }
+
+  /** Memory of a held channel for payloads. Its client pays for it, and can't name it. */
+  async lendPayloads(client: Client, held: HeldChannel, bytes: number): Promise<PayloadRegion> {
+    const engine = await this.#context.engine();
+    const { region, memory } = await this.#lendRegion(client, engine, bytes);
+    if (held.isClosed) {
+      memory.close();
+      throw new WarpError('NO_SUCH_CHANNEL', { operation: 'make room for payloads' });
+    }
+    const mapping = held.addRegion(region, memory, bytes);
+    held.reserve(region);
+    const release = (): void => {
+      held.dropRegion(region);
+      this.#takeRegion(client, engine, region).catch((error: unknown) => {
+        this.#context.log.warn({ err: error, channel: client.id }, 'payload memory was not given back');
+      });
+    };
+    return { region, mapping, release };
   }
 
   async releaseRegion(
@@ -377,11 +428,17 @@ export class BrokerService {
     request: ReceivedRequest<'ReleaseRegion'>,
   ): Promise<Record<string, never>> {
     const operation = `release region ${request.region}`;
-    const { client, engine } = await this.#client(connection, request.channel, operation);
-    const leased = takeNumber(client.regions, request.region, 'NO_SUCH_REGION', operation);
-    const removed = { channel: client.id, region: request.region };
-    await this.#takeBack(engine, (at) => at.call('removeRegion', removed)).finally(() => leased.release());
+    const { client, engine } = await this.client(connection, request.channel, operation);
+    if (client.held?.isReserved(request.region)) throw new WarpError('NO_SUCH_REGION', { operation });
+    await this.#takeRegion(client, engine, request.region);
+    client.held?.dropRegion(request.region);
     return {};
+  }
+
+  async #takeRegion(client: Client, engine: EngineLink, region: number): Promise<void> {
+    const leased = takeNumber(client.regions, region, 'NO_SUCH_REGION', `release region ${region}`);
+    const removed = { channel: client.id, region };
+    await this.#takeBack(engine, (at) => at.call('removeRegion', removed)).finally(() => leased.release());
   }
 
   /** Asks the engine to let go of something; the next one too, if this one is lost before it has answered. */
@@ -395,21 +452,19 @@ export class BrokerService {
   }
 
   /** The caller's channel and the engine that has it. */
-  async #client(
+  async client(
     connection: Connection,
     channel: number,
     operation: string,
   ): Promise<{ readonly client: Client; readonly engine: EngineLink }> {
-    const caller = await this.#context.identify(connection);
     const engine = await this.#context.engine();
-    const client = this.clients.ownedBy(caller, channel, operation);
+    const client = this.clients.ownedBy(connection.caller, channel, operation);
     if (!client.isAttachedTo(connection)) throw new WarpError('NOT_RESUMED', { operation });
     return { client, engine };
   }
 
-  /** One tenant for each uid. Accounts outlive their clients only while something is charged to them. */
-  #account(uid: number): Account {
-    const tenant = `uid:${uid}`;
+  /** Accounts outlive their clients only while something is charged to them. */
+  #account(tenant: string): Account {
     const known = this.#accounts.get(tenant);
     if (known !== undefined) return known;
     for (const [name, account] of this.#accounts) if (account.isIdle) this.#accounts.delete(name);
@@ -418,11 +473,47 @@ export class BrokerService {
     return account;
   }
 
-  #audit(client: Client, event: string, details: Readonly<Record<string, unknown>>): void {
+  /** An administrator has taken a queue back. */
+  queueTakenBack(channel: number, queue: number): void {
+    const client = this.clients.find(channel);
+    const leased = client?.queues.get(queue);
+    if (client === undefined || leased === undefined) return;
+    giveBack(client.queues, queue, leased);
+    this.audit(client, 'queue taken back', { queue });
+  }
+
+  auditDevice({ process: { uid, pid } }: Caller, event: string, device: string): void {
+    this.#context.log.info({ audit: true, uid, pid, device }, event);
+  }
+
+  audit(client: Client, event: string, details: Readonly<Record<string, unknown>>): void {
     const { tenant } = client.account;
     const { uid, pid } = client.owner;
     this.#context.log.info({ audit: true, tenant, uid, pid, channel: client.id, ...details }, event);
   }
+}
+
+function usageOf(account: Account) {
+  return resources.map((resource) => ({
+    resource,
+    used: account.used(resource),
+    limit: account.limits[resource],
+  }));
+}
+
+/** Whether the channel is for an Exchange call. */
+function checkTransport({ transport }: ReceivedRequest<'OpenChannel'>, { isLocal }: Caller): boolean {
+  if (transport === 'TRANSPORT_STREAM') return true;
+  const operation = 'open a channel';
+  const hint = 'open a channel of TRANSPORT_STREAM';
+  if (typeof transport !== 'string')
+    throw new WarpError('INVALID_ARGUMENT', { operation, found: `transport ${String(transport)}`, hint });
+  if (isLocal) return false;
+  throw new WarpError('UNSUPPORTED', {
+    operation,
+    found: 'there is no shared memory with another host',
+    hint,
+  });
 }
 
 /** Unless it was released meanwhile, and the number perhaps given to another. */

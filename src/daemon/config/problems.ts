@@ -2,7 +2,8 @@
 // key may have been meant.
 
 import { z } from 'zod';
-import { configurationSchema, descriptions } from './schema.ts';
+import { descriptions } from './descriptions.ts';
+import { configurationSchema } from './schema.ts';
 
 export interface Problem {
   readonly path: readonly PropertyKey[];

@@ -8,24 +8,13 @@ import { z } from 'zod';
 import { softBackends } from '../../hwdrivers/soft/options.ts';
 import { CHANNEL_SLOTS_MAX, REGION_BYTES_MAX } from '../../shared/limits.ts';
 import { algorithmNames } from '../../shared/operations.ts';
+import { descriptions, type KeyDescription } from './descriptions.ts';
+import { grpcKeys, grpcSchema } from './grpc.ts';
 
 const MEBIBYTE = 2 ** 20;
 /** The last user number; the one above it means "none" to the kernel. */
 const ID_MAX = 2 ** 32 - 2;
 const RATE_MAX = 1e12;
-
-export interface KeyDescription {
-  readonly meaning: string;
-  /** As it may be written in a file. */
-  readonly example: string;
-  readonly unit?: string;
-  /** What it may be, where the schema itself doesn't say it well. */
-  readonly values?: string;
-  /** What holds without it, where that isn't a plain value. */
-  readonly fallback?: string;
-}
-
-export const descriptions = z.registry<KeyDescription>();
 
 function whole(min: number, max: number) {
   return z.number().int().min(min).max(max);
@@ -384,6 +373,7 @@ export const configurationSchema = z.strictObject({
     example: 'true',
   }),
   metrics: z.strictObject(metricsKeys).prefault({}),
+  grpc: grpcSchema.prefault({}),
 });
 export type Configuration = z.infer<typeof configurationSchema>;
 
@@ -406,4 +396,5 @@ export const sections: readonly Section[] = [
   { heading: '[tenants.NAME]', keys: tenantKeys },
   { heading: 'Rules', keys: ruleKeys },
   { heading: '[metrics]', keys: metricsKeys },
+  { heading: '[grpc]', keys: grpcKeys },
 ];

@@ -17,6 +17,7 @@ import {
   C_RESULT,
   C_STATUS,
   COMPLETION_WORDS,
+  FLAG_CANCEL,
   type ChannelGeometry,
   R_AUXILIARY_REGION,
   R_COOKIE_HIGH,
@@ -67,6 +68,7 @@ const SLOT_BUSY = errorNumber('SLOT_BUSY');
 const OPERATION_NOT_ALLOWED = errorNumber('OPERATION_NOT_ALLOWED');
 const TOO_LARGE = errorNumber('TOO_LARGE');
 const QUEUE_FULL = errorNumber('QUEUE_FULL');
+const CANCELLED = errorNumber('CANCELLED');
 const CORRUPT_RING = errorNumber('CORRUPT_RING');
 const MALFORMED_ENTRIES = errorNumber('MALFORMED_ENTRIES');
 
@@ -267,7 +269,9 @@ export class Channel {
     if (operation >>> 0 >= OPERATIONS) return UNKNOWN_OPERATION;
     const algorithm = operationAlgorithm[operation] as number;
     if (algorithm === NO_ALGORITHM) return UNKNOWN_OPERATION;
-    if (((words[at + FLAGS] as number) | (words[at + RESERVED] as number)) !== 0) return BAD_REQUEST;
+    const flags = words[at + FLAGS] as number;
+    const reserved = words[at + RESERVED] as number;
+    if ((flags | reserved) !== 0) return flags === FLAG_CANCEL && reserved === 0 ? CANCELLED : BAD_REQUEST;
     const queue = queueNumber >>> 0 > QUEUES_MAX ? undefined : this.queues[queueNumber];
     if (queue === undefined) return UNKNOWN_QUEUE;
     if (queue.algorithmIndex !== algorithm) return OPERATION_NOT_ALLOWED;
@@ -289,8 +293,8 @@ export class Channel {
   }
 
   #refuse(slot: number, status: number): void {
-    // Too much or too large is a client in a hurry, not a broken one.
-    if (status !== QUEUE_FULL && status !== TOO_LARGE) this.#malformedInRow += 1;
+    // Too much or too large is a client in a hurry, not a broken one, and a client may change its mind.
+    if (status !== QUEUE_FULL && status !== TOO_LARGE && status !== CANCELLED) this.#malformedInRow += 1;
     const isBusy = status === SLOT_BUSY;
     // A busy slot's row belongs to the request in flight; the cookie is the client's own, so it may be read late.
     const from = isBusy ? this.end.words : this.rows;
@@ -379,6 +383,15 @@ export class Channel {
       used.add(rows[base + R_AUXILIARY_REGION] as number);
     }
     return used;
+  }
+
+  /** The queue in which the request of a slot waits for a device; undefined if it doesn't, or is another one. */
+  waitingQueue(slot: number, cookie: number): Queue | undefined {
+    const word = this.journal[slot];
+    if (word === undefined || !isInFlight(word) || (word & STARTED_BIT) !== 0) return undefined;
+    const base = slot * WORDS;
+    if (this.rows[base + COOKIE_LOW] !== cookie) return undefined;
+    return this.queues[this.rows[base + QUEUE] as number];
   }
 
   /** A device gets the request: noted before it does. */

@@ -118,7 +118,19 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   withdraw(queue: Queue, status: number): void {
     this.scheduler.remove(queue);
     while (queue.firstSlot !== NO_SLOT) queue.channel.fail(queue, queue.shift(), status);
-    for (const slot of this.takeSuspects(queue)) queue.channel.fail(queue, slot, status);
+    this.#withdrawSuspects(queue, () => true, status);
+  }
+
+  /** Gives up some of what waits in a queue. */
+  cancel(queue: Queue, slots: ReadonlySet<number>, status: number): void {
+    for (const slot of queue.withdraw(slots)) queue.channel.fail(queue, slot, status);
+    if (queue.firstSlot === NO_SLOT) this.scheduler.remove(queue);
+    else this.scheduler.headChanged(queue);
+    this.#withdrawSuspects(queue, (slot) => slots.has(slot), status);
+  }
+
+  #withdrawSuspects(queue: Queue, isMeant: (slot: number) => boolean, status: number): void {
+    for (const slot of this.takeSuspects(queue, isMeant)) queue.channel.fail(queue, slot, status);
   }
 
   /** What a tenant has had of this device. */

@@ -115,12 +115,12 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
     this.#isCautious = true;
   }
 
-  /** Gives up the suspects of a queue; returns their slots. */
-  protected takeSuspects(queue: Queue): number[] {
+  /** Gives up those suspects of a queue that are meant; returns their slots. */
+  protected takeSuspects(queue: Queue, isMeant: (slot: number) => boolean): number[] {
     const slots: number[] = [];
     for (let index = this.#suspects.length - 1; index >= 0; index--) {
       const suspect = this.#suspects[index];
-      if (suspect?.queue !== queue) continue;
+      if (suspect?.queue !== queue || !isMeant(suspect.slot)) continue;
       this.#suspects.splice(index, 1);
       slots.push(suspect.slot);
     }

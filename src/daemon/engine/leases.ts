@@ -187,6 +187,20 @@ export class Leases {
     this.#engine.wake();
   }
 
+  /**
+   * Requests that their client gives up: those that no device holds complete as CANCELLED. `cookie` tells a request
+   * from a later one in the same slot. What was not taken yet carries the flag that says the same.
+   */
+  cancel({ channel }: Lease, requests: readonly { readonly slot: number; readonly cookie: number }[]): void {
+    const given = new Map<Queue, Set<number>>();
+    for (const { slot, cookie } of requests) {
+      const queue = channel.waitingQueue(slot, cookie);
+      if (queue !== undefined) given.set(queue, (given.get(queue) ?? new Set()).add(slot));
+    }
+    for (const [queue, slots] of given) queue.device.cancel(queue, slots, CANCELLED);
+    if (given.size > 0) this.#engine.wake();
+  }
+
   /** `status`: what becomes of the requests that wait in it; they have not run. */
   #closeQueue({ channel, record }: Lease, queue: Queue, status: number): void {
     queue.device.withdraw(queue, status);

@@ -67,4 +67,24 @@ export class Queue implements DispatchQueue {
     if (this.firstSlot === NO_SLOT) this.lastSlot = NO_SLOT;
     return slot;
   }
+
+  /** Takes those of `slots` that wait out of the list; returns them. */
+  withdraw(slots: ReadonlySet<number>): number[] {
+    const { nextSlot } = this.channel;
+    const withdrawn: number[] = [];
+    let before = NO_SLOT;
+    for (let slot = this.firstSlot; slot !== NO_SLOT; ) {
+      const next = nextSlot[slot] as number;
+      if (slots.has(slot)) {
+        withdrawn.push(slot);
+        if (before === NO_SLOT) this.firstSlot = next;
+        else nextSlot[before] = next;
+      } else {
+        before = slot;
+      }
+      slot = next;
+    }
+    this.lastSlot = before;
+    return withdrawn;
+  }
 }

@@ -17,7 +17,6 @@ import type { Device } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Lease, Leases } from './leases.ts';
 
-const CLIENT_CLOSED = errorNumber('CLIENT_CLOSED');
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 /** How often a drain looks whether all is done, milliseconds. */
 const DRAIN_POLL_MILLIS = 5;
@@ -46,9 +45,15 @@ export class EngineService implements Handlers<typeof engineContract> {
     return {};
   }
 
-  closeChannel({ channel }: RequestOf<'closeChannel'>): Nothing {
+  closeChannel({ channel, reason }: RequestOf<'closeChannel'>): Nothing {
     const lease = this.#leases.find(channel);
-    if (lease !== undefined) this.#leases.end(lease, CLIENT_CLOSED);
+    if (lease !== undefined) this.#leases.end(lease, errorNumber(reason));
+    return {};
+  }
+
+  cancelRequests({ channel, requests }: RequestOf<'cancelRequests'>): Nothing {
+    const lease = this.#leases.find(channel);
+    if (lease !== undefined) this.#leases.cancel(lease, requests);
     return {};
   }
 
@@ -66,6 +71,20 @@ export class EngineService implements Handlers<typeof engineContract> {
     const lease = this.#leases.find(channel);
     if (lease !== undefined) this.#leases.closeQueue(lease, queue);
     return {};
+  }
+
+  takeQueuesBack({ device: name }: RequestOf<'takeQueuesBack'>): ReplyOf<'takeQueuesBack'> {
+    const device = this.#device(name);
+    const queues: ReplyOf<'takeQueuesBack'>['queues'] = [];
+    for (const lease of this.#leases) {
+      for (const queue of lease.channel.queues) {
+        if (queue?.device !== device || queues.length === QUEUES_LISTED_MAX) continue;
+        queues.push({ channel: lease.channel.id, queue: queue.number });
+        this.#leases.closeQueue(lease, queue.number);
+      }
+      if (queues.length === QUEUES_LISTED_MAX) break;
+    }
+    return { queues, queuesLent: device.queues, inFlight: device.inFlight };
   }
 
   openSession({ channel, session, algorithm, parameters }: RequestOf<'openSession'>): Nothing {

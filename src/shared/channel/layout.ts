@@ -59,7 +59,7 @@ export const requestLayout = declareLayout('request', REQUEST_BYTES, {
   operation: [0, 4, 'client', 'number of the operation'],
   queue: [4, 4, 'client', 'number of the queue'],
   session: [8, 4, 'client', 'number of the session; 0 if the operation has none'],
-  flags: [12, 4, 'client', 'reserved, 0'],
+  flags: [12, 4, 'client', '0, or 1: the client gives the request up'],
   cookieLow: [16, 4, 'client', "the client's own, returned in the completion"],
   cookieHigh: [20, 4, 'client', "the client's own, returned in the completion"],
   sourceRegion: [24, 4, 'client', 'region of the input'],
@@ -89,6 +89,9 @@ export const completionLayout = declareLayout('completion', COMPLETION_BYTES, {
   deviceNanos: [24, 4, 'engine', 'device time that the request took, nanoseconds, at most 2^32 - 1'],
   reserved: [28, 4, 'engine', '0'],
 });
+
+/** In `flags`: given up. May be set after the request was submitted: it counts if the engine has not taken it yet. */
+export const FLAG_CANCEL = 1;
 
 /** What `result` says of a request that is INTERRUPTED. */
 export const RAN_NO = 0;

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Control } from '../../../src/client/control.ts';
+import { Control, unixEndpoint } from '../../../src/client/control.ts';
 import { packageRoot } from '../../../src/shared/package-files.ts';
 import { GRPC_SOCKET } from '../../../src/shared/runtime-paths.ts';
 import { eventually, startDaemon, type TestDaemon } from '../../fixtures/daemon.ts';
@@ -120,7 +120,7 @@ class Run {
     this.#daemon = daemon;
     this.#program = program;
     this.#noise = new Noise(options.seed);
-    this.#control = new Control(join(daemon.runtimeDir, GRPC_SOCKET), 20_000);
+    this.#control = new Control(unixEndpoint(join(daemon.runtimeDir, GRPC_SOCKET)), 20_000);
   }
 
   async run(): Promise<FuzzResult> {

@@ -3,7 +3,7 @@
 // the caller's).
 
 import { join } from 'node:path';
-import { Control } from '../../../src/client/control.ts';
+import { Control, unixEndpoint } from '../../../src/client/control.ts';
 import {
   type AlgorithmName,
   algorithmNames,
@@ -27,7 +27,7 @@ if (uid !== '') {
   process.setuid?.(Number(uid));
 }
 
-const control = new Control(join(runtimeDir, GRPC_SOCKET), 10_000);
+const control = new Control(unixEndpoint(join(runtimeDir, GRPC_SOCKET)), 10_000);
 // All at once: tokens are good for five seconds, also where the processors have much else to do.
 const opened = await Promise.all(Array.from({ length: Number(channels) }, (_, index) => openChannel(index)));
 execute(program, join(runtimeDir, FD_SOCKET), seed, entries, ...opened);

@@ -1,0 +1,40 @@
+// The Unix socket for gRPC: the kernel says who has connected.
+
+import { rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { peerCredentials, type PeerCredentials } from '../../sys/socket.ts';
+import { socketNumber } from '../../sys/stream.ts';
+import type { ProcessName } from '../contracts.ts';
+import { listenAt } from '../listen.ts';
+import { processCaller } from './caller.ts';
+import type { Connections } from './connections.ts';
+
+export class UnixListener {
+  readonly #server: Server;
+  readonly #path: string;
+
+  /** `identify`: the process that connected, undefined if it is gone. */
+  constructor(
+    path: string,
+    connections: Connections,
+    identify: (peer: PeerCredentials) => Promise<ProcessName | undefined>,
+  ) {
+    this.#path = path;
+    this.#server = createServer({ pauseOnConnect: true }, (socket: Socket) => {
+      const peer = peerCredentials(socketNumber(socket));
+      void connections.admit(socket, `uid:${peer.uid}`, async () => {
+        const process = await identify(peer);
+        return process === undefined ? undefined : processCaller(process);
+      });
+    });
+  }
+
+  async listen(): Promise<void> {
+    await listenAt(this.#server, this.#path, 0o666);
+  }
+
+  close(): void {
+    this.#server.close();
+    rmSync(this.#path, { force: true });
+  }
+}

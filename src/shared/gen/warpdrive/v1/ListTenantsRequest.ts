@@ -1,0 +1,8 @@
+// Original file: proto/warpdrive/v1/warpdrive.proto
+
+
+export interface ListTenantsRequest {
+}
+
+export interface ListTenantsRequest__Output {
+}

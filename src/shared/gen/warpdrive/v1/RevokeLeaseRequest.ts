@@ -1,0 +1,13 @@
+// Original file: proto/warpdrive/v1/warpdrive.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface RevokeLeaseRequest {
+  'channel'?: (number | string | Long);
+  'queue'?: (number);
+}
+
+export interface RevokeLeaseRequest__Output {
+  'channel': (number);
+  'queue': (number);
+}
