@@ -1,0 +1,17 @@
+// What both runs of the tests have in common, and which tests are the long ones.
+
+/** They wait for real limits, kill processes again and again, or search exhaustively: `npm run test:long`. */
+export const longTests = [
+  'test/e2e/{chaos,recovery,races}.test.ts',
+  'test/hostile/{fuzz,grpc,sockets}.test.ts',
+  'test/model/*.test.ts',
+  'test/simulation/*.test.ts',
+];
+
+export const shared = {
+  // Processes and not threads: the FFI library is safe in one thread of a process only.
+  pool: 'forks',
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+} as const;
