@@ -28,6 +28,7 @@ export interface WireRequest {
   readonly tag?: Uint8Array;
   readonly pattern?: Uint8Array;
   readonly timeoutMillis?: number;
+  readonly operand?: number;
 }
 
 export interface RegionRange {

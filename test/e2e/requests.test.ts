@@ -183,7 +183,7 @@ describe('each operation', () => {
     });
   });
 
-  it('copy, fill, compare, crc32', async () => {
+  it('copy, fill, compare, crc32, factorial', async () => {
     await withQueue('copy', async (queue) => {
       await queue.submit({ operation: 'copy', source: put(0, text), destination: range(MIB, text.length) });
       expect(region.buffer.subarray(MIB, MIB + text.length).equals(text)).toBe(true);
@@ -197,6 +197,9 @@ describe('each operation', () => {
       expect(await queue.submit(request)).toMatchObject({ result: 0, produced: text.length });
       region.buffer[MIB + 777] = 0;
       expect(await queue.submit(request)).toMatchObject({ result: 1, produced: 777 });
+    });
+    await withQueue('factorial', async (queue) => {
+      expect((await queue.submit({ operation: 'factorial', operand: 10 })).result).toBe(3_628_800);
     });
     await withQueue('crc32', async (queue) => {
       expect((await queue.submit({ operation: 'crc32', source: range(0, text.length) })).result).toBe(

@@ -100,6 +100,7 @@ export class Account {
       operation: `charge ${amount} of "${resource}" to tenant ${this.tenant}`,
       found: `the limit is ${limit}, of which ${this.#used[resource]} are in use`,
       hint: `${remedy}, or ask the administrator to raise ${this.#section}.${resource}`,
+      limit: { name: `${this.#section}.${resource}`, value: limit, used: this.#used[resource] },
     });
   }
 

@@ -44,7 +44,9 @@ function withWords(ledger: Ledger, change: (words: Int32Array) => void): void {
 }
 
 function addTo(ledger: Ledger, slots = 64, setup: unknown = { channel: 1 }): LedgerRecord {
-  return ledger.add(setup, { slots, memory: ledger.takeHandle(), doorbell: ledger.takeHandle() });
+  const record = ledger.add(setup, { slots, memory: ledger.takeHandle(), doorbell: ledger.takeHandle() });
+  ledger.commit(record);
+  return record;
 }
 
 describe('the ledger', () => {

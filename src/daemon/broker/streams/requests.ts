@@ -112,6 +112,7 @@ export function whyRefused(
   const operation = operationsByNumber[request.operation];
   if (operation === undefined || operation.parameterBytes === 0) return undefined;
   const { iv, tag, pattern } = request;
+  if (operation.name === 'factorial') return undefined;
   if (operation.name === 'fill') return pattern.length === PARAMETER_PATTERN_BYTES ? undefined : 'BAD_LENGTH';
   const ivBytes = operation.algorithm === 'aes-256-gcm' ? GCM_IV_BYTES : PARAMETER_IV_BYTES;
   const hasTag = operation.name === 'aes-256-gcm-decrypt';
@@ -174,10 +175,15 @@ export function writeSlot(channel: HeldChannel, pending: Pending, slot: number):
   writeParameters(channel.bytes, end.parameterWord(slot) * 4, request);
 }
 
-function writeParameters(bytes: Buffer, at: number, { operation, iv, tag, pattern }: ReceivedRequest): void {
+function writeParameters(
+  bytes: Buffer,
+  at: number,
+  { operation, iv, tag, pattern, operand }: ReceivedRequest,
+): void {
   const { name = '', parameterBytes = 0 } = operationsByNumber[operation] ?? {};
   if (parameterBytes === 0) return;
   if (name === 'fill') return bytes.set(pattern, at);
+  if (name === 'factorial') return void bytes.writeUInt32LE(operand, at);
   bytes.set(iv, at + PARAMETER_IV_OFFSET);
   if (name === 'aes-256-gcm-decrypt') bytes.set(tag, at + PARAMETER_TAG_OFFSET);
 }

@@ -16,6 +16,7 @@ export interface Request {
   'tag'?: (Buffer | Uint8Array | string);
   'pattern'?: (Buffer | Uint8Array | string);
   'timeoutMillis'?: (number);
+  'operand'?: (number);
 }
 
 export interface Request__Output {
@@ -30,4 +31,5 @@ export interface Request__Output {
   'tag': (Buffer);
   'pattern': (Buffer);
   'timeoutMillis': (number);
+  'operand': (number);
 }
