@@ -29,7 +29,7 @@ const REQUESTS = 200_000;
 /** The words of a request that carry its payload. */
 const PAYLOAD_WORDS = 9;
 
-/** Serves the channel on descriptors 3 and 4: the result is the sum of the payload. */
+/** Serves the channel on descriptors 3 and 4, from the index of its argument on: the result is the sum of the payload. */
 const service = `
   import { writeSync } from 'node:fs';
   const { ServiceEnd } = await import('${dist}/shared/channel/service-end.js');
@@ -39,7 +39,8 @@ const service = `
   const { waitReadable, receiveWithFds } = await import('${dist}/sys/socket.js');
   const geometry = layout.channelGeometry(${SLOTS});
   const words = mapShared(new Fd(3, 'channel'), geometry.totalBytes).words();
-  const end = new ServiceEnd(words, geometry);
+  const start = Number(process.argv[1]) | 0;
+  const end = new ServiceEnd(words, geometry, { submissionHead: start, completionTail: start });
   const held = [];
   for (let served = 0; served < ${REQUESTS}; ) {
     const available = end.available();
@@ -74,7 +75,7 @@ describe('a channel between two processes', () => {
       for (const index of [W_SUBMISSION_TAIL, W_SUBMISSION_HEAD, W_COMPLETION_TAIL, W_COMPLETION_HEAD])
         words[index] = start;
       const [ours, theirs] = createSocketPair('stream', 'stress');
-      const child = spawn(process.execPath, ['--input-type=module', '-e', service], {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', service, String(start)], {
         stdio: ['ignore', 'inherit', 'inherit', memory.number, theirs.number],
       });
       const exited = new Promise<number | null>((resolve) => {
