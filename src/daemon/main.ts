@@ -55,7 +55,8 @@ const program = new Command('warpdrived')
 
 async function checkConfiguration(path: string): Promise<void> {
   const { readConfiguration } = await import('./config/config.ts');
-  readConfiguration(path);
+  const { requireInEffect } = await import('./config/in-effect.ts');
+  requireInEffect(readConfiguration(path));
   process.stdout.write(`${path}: valid\n`);
 }
 
@@ -63,7 +64,8 @@ async function supervise(options: RoleOptions): Promise<void> {
   const log = createLog('warpdrived', options.logLevel);
   // Read here too, so that a mistake in it is told once and not by a child that dies.
   const { readConfiguration } = await import('./config/config.ts');
-  readConfiguration(options.configPath);
+  const { requireInEffect } = await import('./config/in-effect.ts');
+  requireInEffect(readConfiguration(options.configPath));
   const roleArguments = ['--runtime-dir', options.runtimeDir, '--log-level', options.logLevel];
   if (options.configPath !== undefined) roleArguments.push('--config', options.configPath);
   const supervisor = new Supervisor(roleArguments, log, () => {

@@ -8,6 +8,7 @@ import { present } from '../../shared/assert.ts';
 import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { readConfiguration } from '../config/config.ts';
+import { requireInEffect } from '../config/in-effect.ts';
 import { custodianContract, vaultContract } from '../contracts.ts';
 import { type Handlers, Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
@@ -21,6 +22,7 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
   const log = createLog('custodian', options.logLevel);
   const lock = lockRole('custodian', options.runtimeDir);
   const configuration = readConfiguration(options.configPath);
+  requireInEffect(configuration);
   const vault = new Vault();
 
   const handlersFor = (link: () => PeerLink): Handlers<typeof custodianContract> => ({
