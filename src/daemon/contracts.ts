@@ -20,11 +20,17 @@ const algorithm = z.enum(algorithmNames);
 const count = z.number().int().nonnegative();
 const handle = z.number().int().positive();
 
+const rate = z.strictObject({ perSecond: z.number().positive(), burst: z.number().positive() });
+
 const tenantLimits = z.strictObject({
   weight: z.number().positive(),
   inFlightMax: z.number().int().positive(),
   requestBytesMax: z.number().int().positive(),
+  requestNanosMax: z.number().positive(),
+  operations: rate.optional(),
+  bytes: rate.optional(),
 });
+const tenantName = z.string().max(128);
 
 /** A process, named for good: the number alone could come to mean another one. */
 const processName = z.strictObject({
@@ -39,7 +45,7 @@ export type ProcessName = z.infer<typeof processName>;
 export const channelSetup = z.strictObject({
   channel,
   slots: count,
-  tenant: z.string().max(128),
+  tenant: tenantName,
   limits: tenantLimits,
   owner: processName,
   /** In hexadecimal. */
@@ -72,6 +78,18 @@ const queueStatus = z.strictObject({
   completed: count,
 });
 
+/** What a tenant has had of a device, as engine/usage.ts counts it. */
+const usageCounts = z.strictObject({
+  tenant: z.string(),
+  device: z.string(),
+  requests: count,
+  failed: count,
+  bytes: count,
+  deviceNanos: z.number().nonnegative(),
+  waitMillis: z.number().nonnegative(),
+  waits: z.array(count),
+});
+
 const channelInventory = z.strictObject({
   setup: channelSetup,
   queues: z.array(z.strictObject({ queue, device: z.string(), algorithm })),
@@ -85,6 +103,9 @@ export const CHANNELS_LISTED_MAX = 100;
 
 /** Queues in one list: the engine makes it between requests, so it has to be short. */
 export const QUEUES_LISTED_MAX = 1_000;
+
+/** Tenants in one part of their usage. */
+export const TENANTS_LISTED_MAX = 100;
 
 /** What the engine does for the broker. */
 export const engineContract = {
@@ -130,6 +151,24 @@ export const engineContract = {
   },
   /** Answered when no request in flight uses it any more. */
   removeRegion: { request: z.strictObject({ channel, region }), reply: nothing, fds: 0, isPatient: true },
+  /** Sets other limits for tenants, at once and also for what they have. */
+  configureTenants: {
+    request: z.strictObject({
+      tenants: z.array(z.strictObject({ tenant: tenantName, limits: tenantLimits })),
+    }),
+    reply: nothing,
+    fds: 0,
+  },
+  /** What tenants use and have had, in parts of TENANTS_LISTED_MAX: those from a number on, in the order they came. */
+  usage: {
+    request: z.strictObject({ from: count }),
+    reply: z.strictObject({
+      tenants: z.array(z.strictObject({ tenant: z.string(), weight: z.number(), inFlight: count })),
+      usage: z.array(usageCounts),
+      isLast: z.boolean(),
+    }),
+    fds: 0,
+  },
   status: {
     request: nothing,
     reply: z.strictObject({ devices: z.array(deviceStatus), channels: count, turns: count }),

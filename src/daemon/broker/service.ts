@@ -19,6 +19,7 @@ import { createSealedMemory, mapShared, roundToPages } from '../../sys/memory.ts
 import { createSocketPair } from '../../sys/socket.ts';
 import { packageVersion } from '../../shared/package-files.ts';
 import type { LimitsConfiguration } from '../config/schema.ts';
+import { engineLimits } from '../config/tenants.ts';
 import type { brokerContract, engineContract, ProcessName } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import { Account, resources } from './accounts.ts';
@@ -185,12 +186,11 @@ export class BrokerService {
 
   /** Makes the memory and the doorbell, gives the engine its part, and returns the client's. */
   async #createChannel(client: Client, engine: EngineLink): Promise<readonly Fd[]> {
-    const { weight, in_flight: inFlightMax, request_bytes: requestBytesMax } = this.#context.limits;
     const setup = {
       channel: client.id,
       slots: client.slots,
       tenant: client.account.tenant,
-      limits: { weight, inFlightMax, requestBytesMax },
+      limits: engineLimits(this.#context.limits),
       owner: client.owner,
       resumeSecret: client.resumeSecret.toString('hex'),
     };

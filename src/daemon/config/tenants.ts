@@ -11,6 +11,8 @@ export const DEFAULT_TENANT = 'default';
 /** How much of a rate may be had at once, where nothing is said: a hundredth of a second of it. */
 const BURST_SECONDS = 0.01;
 
+const NANOS_PER_MILLI = 1e6;
+
 export interface Caller {
   /** undefined if it came over the network. */
   readonly uid?: number | undefined;
@@ -63,9 +65,13 @@ export function limitsOf(configuration: Configuration, name: string): LimitsConf
   return Object.assign({}, configuration.limits, own);
 }
 
-/** The rates of a tenant as a bucket takes them; undefined where there is no limit. */
-export function ratesOf(limits: LimitsConfiguration) {
+/** Limits as the engine takes them; it needs no others. */
+export function engineLimits(limits: LimitsConfiguration) {
   return {
+    weight: limits.weight,
+    inFlightMax: limits.in_flight,
+    requestBytesMax: limits.request_bytes,
+    requestNanosMax: limits.request_millis * NANOS_PER_MILLI,
     operations: rateOf(limits.ops_per_second, limits.ops_burst),
     bytes: rateOf(limits.bytes_per_second, limits.bytes_burst),
   };

@@ -136,10 +136,28 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return this.#usages;
   }
 
-  /** The request is estimated to take longer than its tenant may keep the device. */
-  isTooLong(queue: Queue, slot: number): boolean {
-    const { requestNanosMax } = queue.channel.tenant.limits;
-    return requestNanosMax !== undefined && this.estimate(queue, slot) > requestNanosMax;
+  /**
+   * Whether the request is estimated to take longer than its tenant may keep the device. Who is thought slow and sends
+   * nothing that may run is thought less so with each refusal, or it would be refused for good.
+   */
+  refusesAsTooLong(queue: Queue, slot: number): boolean {
+    if (this.isFree || this.estimate(queue, slot) <= queue.channel.tenant.limits.requestNanosMax)
+      return false;
+    this.doubt(queue.flow);
+    return true;
+  }
+
+  /** Takes a request into its queue, from where `dispatch` takes it. */
+  override enqueue(queue: Queue, slot: number): void {
+    queue.channel.waitMillis[slot] = this.#clock.nowMillis;
+    super.enqueue(queue, slot);
+  }
+
+  /** A request that a port held waits again: in all, for as long as it waited before and will from now on. */
+  protected override putBack(queue: Queue, slot: number, chargedNanos: number): void {
+    const { waitMillis } = queue.channel;
+    waitMillis[slot] = this.#clock.nowMillis - (waitMillis[slot] as number);
+    super.putBack(queue, slot, chargedNanos);
   }
 
   protected operationOf({ channel }: Queue, slot: number): number {
@@ -158,9 +176,11 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       channel.requeued(slot);
       return false;
     }
+    const sinceMillis = channel.waitMillis[slot] as number;
+    if (sinceMillis !== 0) channel.waitMillis[slot] = this.#clock.nowMillis - sinceMillis;
     if (outcome === SEND_DONE) {
       this.completed += 1;
-      queue.usage.completed(channel.requestBytes(slot), 0, true);
+      this.#count(queue, slot, 0, true);
       channel.complete(queue, slot, this.#completion);
     } else if (port.inFlight === 1) {
       port.lastProgressMillis = this.#clock.nowMillis;
@@ -192,7 +212,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       if (!isGood) this.failed += 1;
       const nanos = (completion[C_DEVICE_NANOS] as number) >>> 0;
       this.account(queue, slot, port.release(tag), nanos, isGood);
-      queue.usage.completed(queue.channel.requestBytes(slot), nanos, isGood);
+      this.#count(queue, slot, nanos, isGood);
       queue.channel.complete(queue, slot, completion);
       count += 1;
     }
@@ -200,6 +220,14 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     this.completed += count;
     port.lastProgressMillis = this.#clock.nowMillis;
     return count;
+  }
+
+  #count({ usage, channel }: Queue, slot: number, nanos: number, isGood: boolean): void {
+    usage.completed(channel.requestBytes(slot), nanos, isGood);
+    const waitedMillis = channel.waitMillis[slot] as number;
+    if (waitedMillis === 0) return;
+    usage.waited(waitedMillis);
+    channel.waitMillis[slot] = 0;
   }
 
   /** A port was lost: what it was running gets a code, what it only held waits again. */
@@ -217,6 +245,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       if (tag === running) {
         this.failed += 1;
         this.scheduler.settle(queue.flow, nanos, ranNanos);
+        this.#count(queue, slot, ranNanos, false);
         queue.channel.fail(queue, slot, code);
       } else if (queue.channel.isEnded) {
         queue.channel.fail(queue, slot, code);

@@ -19,7 +19,7 @@ import type { Device } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Ledger, LedgerRecord } from './ledger.ts';
 import { Queue } from './queue.ts';
-import { Tenant } from './tenant.ts';
+import { Tenant, type TenantLimits } from './tenant.ts';
 import type { Vault } from './vault.ts';
 
 const CANCELLED = errorNumber('CANCELLED');
@@ -130,6 +130,7 @@ export class Leases {
     );
     const doorbell = new Doorbell(bell, {
       onRing: (bytes, isClean) => {
+        tenant.chargeRubbish(bytes);
         if (!isClean || bytes > DOORBELL_BYTES_MAX) this.end(lease, DOORBELL_GARBAGE);
         else this.#engine.wakeChannel(channel);
       },
@@ -153,13 +154,27 @@ export class Leases {
 
   #tenant({ tenant: name, limits }: ChannelSetup): Tenant {
     let tenant = this.#tenants.get(name);
+    const { nowMillis } = this.#engine.clock;
     if (tenant === undefined) {
-      tenant = new Tenant(name, limits);
+      tenant = new Tenant(name, limits, nowMillis);
       this.#tenants.set(name, tenant);
     }
-    tenant.limits = limits;
-    for (const device of this.#engine.devices) device.flowOf(tenant).weight = limits.weight;
+    tenant.configure(limits, nowMillis);
+    for (const device of this.#engine.devices) device.flowOf(tenant);
     return tenant;
+  }
+
+  /** Sets other limits for a tenant, at once; one that has never had a channel gets its limits with its first. */
+  configureTenant(name: string, limits: TenantLimits): void {
+    const tenant = this.#tenants.get(name);
+    if (tenant === undefined) return;
+    tenant.configure(limits, this.#engine.clock.nowMillis);
+    this.#engine.unlimit(tenant);
+  }
+
+  /** All that have had a channel since this engine began. */
+  get tenants(): IterableIterator<Tenant> {
+    return this.#tenants.values();
   }
 
   openQueue({ channel, record }: Lease, { number, device, algorithm, depth }: QueueGrant): void {

@@ -11,6 +11,7 @@ import {
   type ChannelInventory,
   type engineContract,
   QUEUES_LISTED_MAX,
+  TENANTS_LISTED_MAX,
 } from '../contracts.ts';
 import type { Handlers } from '../link.ts';
 import type { Device } from './device.ts';
@@ -95,6 +96,29 @@ export class EngineService implements Handlers<typeof engineContract> {
     const lease = this.#leases.find(channel);
     if (lease !== undefined) await new Promise<void>((resolve) => start(lease, resolve));
     return {};
+  }
+
+  configureTenants({ tenants }: RequestOf<'configureTenants'>): Nothing {
+    for (const { tenant, limits } of tenants) this.#leases.configureTenant(tenant, limits);
+    return {};
+  }
+
+  usage({ from }: RequestOf<'usage'>): ReplyOf<'usage'> {
+    const all = [...this.#leases.tenants];
+    const listed = all.slice(from, from + TENANTS_LISTED_MAX);
+    const tenants = listed.map(({ name, limits, inFlight }) => ({
+      tenant: name,
+      weight: limits.weight,
+      inFlight,
+    }));
+    const usage = listed.flatMap((tenant) =>
+      this.#engine.devices.map((device) => {
+        const { waits, ...counts } = device.usageOf(tenant).counts();
+        return { tenant: tenant.name, device: device.name, waits: [...waits], ...counts };
+      }),
+    );
+    const used = usage.filter(({ requests }) => requests > 0);
+    return { tenants, usage: used, isLast: from + listed.length >= all.length };
   }
 
   status(): ReplyOf<'status'> {

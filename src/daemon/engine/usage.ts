@@ -30,6 +30,7 @@ export class Usage {
   bytes = 0;
   deviceNanos = 0;
   waitMillis = 0;
+  #waited = 0;
   readonly #waits = new Float64Array(WAIT_BUCKETS);
 
   completed(bytes: number, deviceNanos: number, isGood: boolean): void {
@@ -39,9 +40,10 @@ export class Usage {
     if (!isGood) this.failed += 1;
   }
 
-  /** A request went to the device after so long in its queue. */
+  /** A request that is completed had been in its queue for so long. Not told of those that had not to wait. */
   waited(millis: number): void {
     this.waitMillis += millis;
+    this.#waited += 1;
     const micros = Math.min(millis * MICROS_PER_MILLI, 2 ** WAIT_BUCKETS);
     const bucket = Math.min(32 - Math.clz32(micros), WAIT_BUCKETS - 1);
     this.#waits[bucket] = (this.#waits[bucket] as number) + 1;
@@ -49,6 +51,8 @@ export class Usage {
 
   counts(): UsageCounts {
     const { requests, failed, bytes, deviceNanos, waitMillis } = this;
-    return { requests, failed, bytes, deviceNanos, waitMillis, waits: [...this.#waits] };
+    const [first = 0, ...others] = this.#waits;
+    const waits = [first + requests - this.#waited, ...others];
+    return { requests, failed, bytes, deviceNanos, waitMillis, waits };
   }
 }

@@ -50,7 +50,11 @@ describe('the metrics', () => {
   it('count each wait in the bucket that it belongs to and in all above', async () => {
     const usage = new Usage();
     const waits = [0, 0.0005, 0.001, 0.0039, 0.004, 1.5, 1e9];
-    for (const millis of waits) usage.waited(millis);
+    for (const millis of waits) {
+      usage.completed(1, 1, true);
+      // Nobody is told of those that had not to wait.
+      if (millis > 0) usage.waited(millis);
+    }
     const text = await formatMetrics(pictureOf(usage));
     for (const bound of waitBoundsSeconds) {
       const [, count] = new RegExp(`_bucket{[^}]*le="${bound}"} (\\d+)`).exec(text) ?? [];

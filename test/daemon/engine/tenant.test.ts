@@ -3,7 +3,7 @@ import { FLOOR_NANOS } from '../../../src/daemon/engine/costs.ts';
 import { Scheduler } from '../../../src/daemon/engine/scheduler.ts';
 import { Tenant } from '../../../src/daemon/engine/tenant.ts';
 
-const limits = { weight: 1, inFlightMax: 100, requestBytesMax: 1_000 };
+const limits = { weight: 1, inFlightMax: 100, requestBytesMax: 1_000, requestNanosMax: 1e9 };
 
 describe('a tenant', () => {
   it('has room for what is not in flight', () => {
