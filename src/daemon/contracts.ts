@@ -115,7 +115,15 @@ export const engineContract = {
     reply: nothing,
     fds: 2,
   },
-  closeChannel: { request: z.strictObject({ channel }), reply: nothing, fds: 0 },
+  /**
+   * `reason`: what its client is told. With a grace period nothing more is taken from it, and it ends when what was
+   * taken has completed, or when the period is over; the answer doesn't wait for that.
+   */
+  closeChannel: {
+    request: z.strictObject({ channel, reason: z.enum(['CLIENT_CLOSED', 'REVOKED']), graceMillis: count }),
+    reply: nothing,
+    fds: 0,
+  },
   openQueue: {
     request: z.strictObject({
       channel,
@@ -200,12 +208,27 @@ const processIdentity = z.strictObject({
   /** When the process started, clock ticks since boot: with the pid, it names one process for good. */
   startTicks: z.string(),
   command: z.string(),
+  /** All its groups. */
+  gids: z.array(count),
+  /** Its control group, a path from the root of the hierarchy. */
+  cgroup: z.string().optional(),
 });
 export type ProcessIdentity = z.infer<typeof processIdentity>;
 
 /** What the custodian does for broker and engine. */
 export const custodianContract = {
-  configuration: { request: nothing, reply: configurationSchema, fds: 0 },
+  /** `isFollowing`: tell the caller of others, by `reconfigure`. */
+  configuration: {
+    request: z.strictObject({ isFollowing: z.boolean() }),
+    reply: configurationSchema,
+    fds: 0,
+  },
+  /** Reads the configuration file again; answers what changes, a line for each key. */
+  reload: {
+    request: z.strictObject({ isDry: z.boolean(), uid: count, pid: count }),
+    reply: z.strictObject({ changes: z.array(z.string()) }),
+    fds: 0,
+  },
   /** Who a process is; null if there is none with this number. */
   identify: {
     request: z.strictObject({ pid: z.number().int().positive() }),
@@ -219,10 +242,13 @@ export const custodianContract = {
   giveBack: { request: nothing, reply: nothing, fds: 0 },
 } as const;
 
+/** What the broker does for the custodian. */
+export const followerContract = {
+  /** Another configuration is in force. */
+  reconfigure: { request: configurationSchema, reply: nothing, fds: 0 },
+} as const;
+
 /** What the engine does for the custodian. */
 export const vaultContract = {
   takeBack: { request: z.strictObject({ handles: z.array(handle) }), reply: nothing, fds: 'handles' },
 } as const;
-
-/** The side of a link that only calls. */
-export const noContract = {} as const;

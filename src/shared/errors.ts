@@ -228,6 +228,14 @@ const rows = {
     'do not send that request again; the log of the daemon names the channel and its tenant',
   ],
 
+  REVOKED: [
+    72,
+    CLOSE,
+    'ABORTED',
+    'an administrator has taken the channel back',
+    'ask the administrator of the daemon before connecting again',
+  ],
+
   INVALID_ARGUMENT: [
     128,
     CALL,
@@ -375,6 +383,13 @@ const rows = {
     'the device has failed; it is tried again from time to time',
     'see the log of the daemon; "warpctl devices" tells when it is back',
   ],
+  RELOADING: [
+    150,
+    CALL,
+    'ABORTED',
+    'another reload of the configuration is under way',
+    'try again when it is done; what it brought is then in force',
+  ],
   INTERNAL: [
     147,
     CALL,
@@ -422,7 +437,16 @@ export interface WarpErrorDetails {
   readonly hint?: string | undefined;
   /** For a request: whether it can have run before it failed. */
   readonly ran?: 'no' | 'maybe' | undefined;
+  readonly limit?: ReachedLimit | undefined;
   readonly cause?: unknown;
+}
+
+/** A limit that was reached. */
+export interface ReachedLimit {
+  /** As the configuration calls it: 'limits.regions'. */
+  readonly name: string;
+  readonly value: number;
+  readonly used: number;
 }
 
 /** Anything that can be expected to go wrong. `code` is stable; the message is for people. */
@@ -433,6 +457,7 @@ export class WarpError extends Error {
   readonly found: string;
   readonly hint: string;
   readonly ran: 'no' | 'maybe' | undefined;
+  readonly limit: ReachedLimit | undefined;
 
   constructor(code: ErrorCode, details: WarpErrorDetails) {
     const found = details.found ?? rows[code][3];
@@ -443,6 +468,7 @@ export class WarpError extends Error {
     this.found = found;
     this.hint = hint;
     this.ran = details.ran;
+    this.limit = details.limit;
   }
 }
 

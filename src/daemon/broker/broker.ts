@@ -1,7 +1,7 @@
 // The broker's process: the gRPC and fd sockets on one side, links to custodian and engine on the other.
 
 import { join } from 'node:path';
-import { driverEntry } from '../../hwdrivers/drivers.ts';
+import { present } from '../../shared/assert.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { ReceivedRequest } from '../../shared/grpc.ts';
 import { CUSTODIAN_SOCKET, ENGINE_SOCKET, FD_SOCKET, GRPC_SOCKET } from '../../shared/runtime-paths.ts';
@@ -10,15 +10,17 @@ import {
   brokerContract,
   custodianContract,
   engineContract,
-  noContract,
+  followerContract,
   type ProcessName,
 } from '../contracts.ts';
 import { Peer } from '../peer.ts';
 import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import type { Caller } from './caller.ts';
 import { FdServer } from './fd-server.ts';
-import { type Connection, GrpcServer, type Methods } from './grpc-server.ts';
+import { type Connection, type GrpcEvents, GrpcServer, type Methods } from './grpc-server.ts';
 import { BrokerService } from './service.ts';
 import { Host, readHostLimits } from './host.ts';
+import { TenantBook } from './tenant-book.ts';
 import { Tokens } from './tokens.ts';
 
 /** What clients may take to see their requests finished when the daemon stops, milliseconds. */
@@ -39,41 +41,58 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const custodian = new Peer(
     'custodian',
     join(options.runtimeDir, CUSTODIAN_SOCKET),
-    { serves: noContract, calls: custodianContract },
-    {},
-    { onUp() {}, onDown: (reason) => log.warn({ reason }, 'the custodian is gone') },
+    { serves: followerContract, calls: custodianContract },
+    {
+      reconfigure: async (next) => {
+        await service.reconfigure(next);
+        return {};
+      },
+    },
+    {
+      // One that was started again may have read another configuration.
+      onUp: async (link) => {
+        const next = await link.call('configuration', { isFollowing: true });
+        if (book === undefined) book = new TenantBook(next);
+        else await service.reconfigure(next);
+      },
+      onDown: (reason) => log.warn({ reason }, 'the custodian is gone'),
+    },
   );
+  let book: TenantBook | undefined = undefined;
   await custodian.connect();
-  const configuration = await custodian.link.call('configuration', {});
+  const tenants = present<TenantBook>(book, 'the configuration');
+  const { configuration } = tenants;
 
-  const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<ProcessName | undefined> => {
+  const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<Caller | undefined> => {
     if (pid <= 0) return undefined;
     const link = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
-    const { process } = await link.call('identify', { pid });
-    return process === null ? undefined : { uid, pid, startTicks: process.startTicks };
+    const { process: found } = await link.call('identify', { pid });
+    if (found === null) return undefined;
+    const { startTicks, gids, cgroup } = found;
+    return { process: { uid, pid, startTicks }, gids, cgroup };
   };
-  const identities = new WeakMap<Connection, ProcessName>();
-  const identify = async (connection: Connection): Promise<ProcessName> => {
-    const known = identities.get(connection) ?? (await identifyPeer(connection.peer));
-    if (known === undefined) {
+  const identities = new WeakMap<Connection, Promise<Caller>>();
+  /** Asked when it is accepted; once more at a call if there was no answer then. */
+  const identify = (connection: Connection): Promise<Caller> => {
+    const known = identities.get(connection);
+    if (known !== undefined) return known;
+    const identity = identifyPeer(connection.peer).then((caller) => {
+      if (caller !== undefined) return caller;
       const found = `process ${connection.peer.pid}, which connected, is not there any more`;
       throw new WarpError('PERMISSION_DENIED', { operation: 'identify the caller', found });
-    }
-    identities.set(connection, known);
-    return known;
+    });
+    identities.set(connection, identity);
+    identity.catch(() => identities.delete(connection));
+    return identity;
   };
 
-  const devices = Object.entries(configuration.devices).map(
-    ([name, device]) =>
-      [name, driverEntry(name, device, configuration.limits.request_bytes).algorithms] as const,
-  );
   const service = new BrokerService({
-    limits: configuration.limits,
-    deviceAlgorithms: new Map(devices),
+    tenants,
     tokens,
     host: new Host(readHostLimits()),
     log,
     engine: () => engine.whenUp(ENGINE_MILLIS_MAX),
+    custodian: () => custodian.whenUp(CUSTODIAN_MILLIS_MAX),
     identify,
     status: () => ({
       uptimeMillis: Math.round(performance.now() - startedMillis),
@@ -103,7 +122,9 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   );
   await engine.connect();
 
-  const connectionsPerUid = configuration.limits.channels + SPARE_CONNECTIONS;
+  const { limits } = configuration;
+  const channelsMax = Object.values(configuration.tenants).map(({ channels }) => channels ?? limits.channels);
+  const connectionsPerUid = Math.max(limits.channels, ...channelsMax) + SPARE_CONNECTIONS;
   const methods: Methods = {
     listDevices: { call: () => service.listDevices() },
     getStatus: { call: (connection) => service.getStatus(connection) },
@@ -113,7 +134,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     resumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
     closeChannel: { call: (connection, request) => service.closeChannel(connection, request) },
     requestQueue: {
-      call: (connection, request) => service.requestQueue(connection, request),
+      call: (connection, request, signal) => service.requestQueue(connection, request, signal),
       undo: (connection, { channel }: ReceivedRequest<'RequestQueue'>, { queue }: { queue: number }) =>
         service.releaseQueue(connection, { channel, queue }),
     },
@@ -131,8 +152,16 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     },
     releaseRegion: { call: (connection, request) => service.releaseRegion(connection, request) },
   };
-  const grpc = new GrpcServer(join(options.runtimeDir, GRPC_SOCKET), methods, connectionsPerUid, log);
-  const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyPeer, log);
+  const events: GrpcEvents = {
+    onAccept: (connection) => void identify(connection).catch(() => {}),
+    onFailure: (connection, request, error) =>
+      // Who is gone needs no entry.
+      void service.noteFailure(connection, request, error).catch(() => {}),
+  };
+  const grpc = new GrpcServer(join(options.runtimeDir, GRPC_SOCKET), methods, connectionsPerUid, events, log);
+  const identifyProcess = async (peer: PeerCredentials): Promise<ProcessName | undefined> =>
+    (await identifyPeer(peer))?.process;
+  const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyProcess, log);
   await fdServer.listen();
   await grpc.listen();
 

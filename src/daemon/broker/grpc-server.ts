@@ -14,7 +14,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { present } from '../../shared/assert.ts';
-import { asWarpError, errorEntry } from '../../shared/errors.ts';
+import { asWarpError, errorEntry, type WarpError } from '../../shared/errors.ts';
 import { brokerService, toServiceError } from '../../shared/grpc.ts';
 import { type PeerCredentials, peerCredentials } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
@@ -33,17 +33,24 @@ export interface Connection {
 
 export interface Method {
   /** Carries a call out. */
-  readonly call: (connection: Connection, request: never) => unknown;
+  readonly call: (connection: Connection, request: never, signal: AbortSignal) => unknown;
   /** Takes back what a call has given to a caller that didn't wait for the answer. */
   readonly undo?: (connection: Connection, request: never, response: never) => Promise<unknown>;
 }
 export type Methods = Readonly<Record<string, Method>>;
+
+export interface GrpcEvents {
+  /** Somebody has connected. */
+  onAccept(connection: Connection): void;
+  onFailure(connection: Connection, request: object, error: WarpError): void;
+}
 
 export class GrpcServer {
   readonly #net: NetServer;
   readonly #path: string;
   readonly #server: Server;
   readonly #injector: ConnectionInjector;
+  readonly #events: GrpcEvents;
   readonly #log: Logger;
   readonly #connectionsPerUidMax: number;
   readonly #connections = new Map<string, Connection>();
@@ -51,8 +58,9 @@ export class GrpcServer {
   readonly #countByUid = new Map<number, number>();
   #nextName = 1;
 
-  constructor(path: string, methods: Methods, connectionsPerUidMax: number, log: Logger) {
+  constructor(path: string, methods: Methods, connectionsPerUidMax: number, events: GrpcEvents, log: Logger) {
     this.#path = path;
+    this.#events = events;
     this.#log = log;
     this.#connectionsPerUidMax = connectionsPerUidMax;
     this.#server = new Server({
@@ -118,6 +126,7 @@ export class GrpcServer {
     });
     // The one property of a socket that grpc-js hands through to a call: call.getPeer() returns it.
     Object.defineProperty(socket, 'remoteAddress', { value: name });
+    this.#events.onAccept(connection);
     this.#injector.injectConnection(socket);
   }
 
@@ -125,7 +134,7 @@ export class GrpcServer {
     return (call: ServerUnaryCall<never, unknown>, reply: sendUnaryData<unknown>): void => {
       void this.#call(name, method, call).then(
         (response) => reply(null, response),
-        (error: unknown) => reply(this.#describe(name, error) as ServiceError),
+        (error: unknown) => reply(this.#describe(name, call, error) as ServiceError),
       );
     };
   }
@@ -133,13 +142,17 @@ export class GrpcServer {
   async #call(name: string, method: Method, call: ServerUnaryCall<never, unknown>): Promise<unknown> {
     const connection = present(this.#connections.get(call.getPeer()), `the connection of ${name}`);
     connection.hasCalled = true;
-    const response = await method.call(connection, call.request);
+    const controller = new AbortController();
+    call.on('cancelled', () => controller.abort());
+    const response = await method.call(connection, call.request, controller.signal);
     if (call.cancelled) await method.undo?.(connection, call.request, response as never);
     return response;
   }
 
-  #describe(name: string, error: unknown): Partial<ServiceError> {
+  #describe(name: string, call: ServerUnaryCall<never, unknown>, error: unknown): Partial<ServiceError> {
     const described = asWarpError(error, name);
+    const connection = this.#connections.get(call.getPeer());
+    if (connection !== undefined) this.#events.onFailure(connection, call.request, described);
     if (errorEntry(described.code).status === 'INTERNAL')
       this.#log.error({ err: error, method: name }, 'a call failed');
     return toServiceError(described);

@@ -18,37 +18,44 @@ import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSealedMemory, mapShared, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
 import { packageVersion } from '../../shared/package-files.ts';
-import type { LimitsConfiguration } from '../config/schema.ts';
 import { engineLimits } from '../config/tenants.ts';
-import type { brokerContract, engineContract, ProcessName } from '../contracts.ts';
+import type { brokerContract, custodianContract, engineContract, followerContract } from '../contracts.ts';
+import type { Configuration } from '../config/schema.ts';
 import type { Link } from '../link.ts';
-import { Account, resources } from './accounts.ts';
+import { type Account, resources } from './accounts.ts';
+import { Admission } from './admission.ts';
+import { type Caller, mayAdminister, requireAdministrator } from './caller.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
 import type { Connection } from './grpc-server.ts';
 import type { Host } from './host.ts';
+import { refusalCodes, Refusals } from './refusals.ts';
+import type { Payer, TenantBook } from './tenant-book.ts';
 import type { Tokens } from './tokens.ts';
 
-type EngineLink = Link<typeof brokerContract, typeof engineContract>;
+type CustodianLink = Link<typeof followerContract, typeof custodianContract>;
+export type EngineLink = Link<typeof brokerContract, typeof engineContract>;
 
 /** What the methods need of the rest of the broker. */
 export interface BrokerContext {
-  readonly limits: LimitsConfiguration;
-  /** Names of the devices that are configured, in the order of the file. */
-  readonly deviceAlgorithms: ReadonlyMap<string, readonly AlgorithmName[]>;
+  readonly tenants: TenantBook;
   readonly tokens: Tokens;
   readonly host: Host;
   readonly log: Logger;
   /** The engine, waiting for one that is being started again. Rejects with ENGINE_UNAVAILABLE when that takes long. */
   engine(): Promise<EngineLink>;
+  custodian(): Promise<CustodianLink>;
   /** The process behind a connection; throws if it is gone. */
-  identify(connection: Connection): Promise<ProcessName>;
+  identify(connection: Connection): Promise<Caller>;
   status(): Omit<GivenResponse<'GetStatus'>, 'version' | 'tenant' | 'usage' | 'channels'>;
 }
 
 export class BrokerService {
   readonly clients: Clients;
   readonly #context: BrokerContext;
-  readonly #accounts = new Map<string, Account>();
+  /** What each device of the engine offers, in the order of the file that it has read. */
+  #devices: ReadonlyMap<string, readonly AlgorithmName[]> = new Map();
+  readonly refusals = new Refusals();
+  readonly admission = new Admission();
   /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
   readonly #asked = new Map<string, Promise<unknown>>();
   /** What a lost engine may have done for calls that failed: undone at the next one, before anybody else calls. */
@@ -64,12 +71,14 @@ export class BrokerService {
     const client = this.clients.find(id);
     if (client === undefined) return;
     this.#audit(client, 'channel ended', { reason: errorCode(reason) });
-    this.clients.remove(client);
+    this.#remove(client);
   }
 
   /** A link to an engine is up, whose channels may be others than those that we know: makes the books right. */
   async adopt(engine: EngineLink): Promise<void> {
     for (const undo of this.#toUndo.splice(0)) await undo(engine);
+    const { devices } = await engine.call('status', {});
+    this.#devices = new Map(devices.map(({ name, algorithms }) => [name, algorithms]));
     const there = new Set<number>();
     for (let after = 0, isLast = false; !isLast; ) {
       const part = await engine.call('inventory', { after });
@@ -77,7 +86,8 @@ export class BrokerService {
         after = channel.setup.channel;
         there.add(after);
         const known = this.clients.find(after);
-        const client = known ?? this.clients.restore(channel, this.#account(channel.setup.owner.uid));
+        const { account } = this.#context.tenants.named(channel.setup.tenant);
+        const client = known ?? this.clients.restore(channel, account);
         client.reconcile(channel, this.#context.host);
       }
       ({ isLast } = part);
@@ -85,10 +95,66 @@ export class BrokerService {
     for (const client of this.clients) {
       if (there.has(client.id)) continue;
       this.#audit(client, 'channel lost', {});
-      this.clients.remove(client);
+      this.#remove(client);
     }
+    // Its ledger has the limits of when each channel was opened.
+    await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
     if (there.size > 0)
       this.#context.log.info({ channels: there.size }, 'went on with the channels of the engine');
+  }
+
+  #remove(client: Client): void {
+    this.clients.remove(client);
+    this.admission.abandon(client.id);
+  }
+
+  /** Another configuration is in force: all accounts and the engine get its limits, nobody loses anything. */
+  async reconfigure(configuration: Configuration): Promise<void> {
+    this.#context.tenants.configure(configuration);
+    try {
+      const engine = await this.#context.engine();
+      await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
+    } catch (error) {
+      // The next one is told when it is there.
+      this.#context.log.warn({ err: error }, 'the engine has yet to be told of the configuration');
+    }
+  }
+
+  /** Has the configuration read again; returns what changes. For administrators. */
+  async reload(connection: Connection, isDry: boolean): Promise<string[]> {
+    await this.#administrator(connection, 'reload the configuration');
+    const custodian = await this.#context.custodian();
+    const { uid, pid } = connection.peer;
+    return (await custodian.call('reload', { isDry, uid, pid })).changes;
+  }
+
+  /**
+   * Takes a channel, or one queue of it, back from whoever has it. Requests that were taken from a channel have a grace
+   * period to complete; its client is told REVOKED. For administrators.
+   */
+  async revoke(
+    connection: Connection,
+    { channel, queue, graceMillis }: { channel: number; queue: number; graceMillis: number },
+  ): Promise<void> {
+    const operation = `take back ${queue === 0 ? '' : `queue ${queue} of `}channel ${channel}`;
+    await this.#administrator(connection, operation);
+    const engine = await this.#context.engine();
+    const client = this.clients.find(channel);
+    if (client === undefined) throw new WarpError('NO_SUCH_CHANNEL', { operation });
+    const { uid: byUid, pid: byPid } = connection.peer;
+    this.#audit(client, 'lease revoked', { queue, graceMillis, byUid, byPid });
+    if (queue === 0) {
+      await engine.call('closeChannel', { channel, reason: 'REVOKED', graceMillis });
+    } else {
+      const lent = takeNumber(client.queues, queue, 'NO_SUCH_QUEUE', operation);
+      await this.#takeBack(engine, (at) => at.call('closeQueue', { channel, queue }));
+      lent.release();
+    }
+  }
+
+  async #administrator(connection: Connection, operation: string): Promise<void> {
+    const caller = await this.#context.identify(connection);
+    requireAdministrator(caller, this.#context.tenants.configuration, operation);
   }
 
   /** However many ask, the engine is asked once at a time: it answers between requests. */
@@ -131,30 +197,38 @@ export class BrokerService {
     return { devices: devices.map((device) => Object.assign({}, device, { state: states[device.state] })) };
   }
 
-  getStatus(connection: Connection): GivenResponse<'GetStatus'> {
-    const account = this.#account(connection.peer.uid);
-    const usage = resources.map((resource) => ({
-      resource,
-      used: account.used(resource),
-      limit: account.limits[resource],
-    }));
+  async getStatus(connection: Connection): Promise<GivenResponse<'GetStatus'>> {
+    const { account } = this.#context.tenants.payerFor(await this.#context.identify(connection));
     return {
       ...this.#context.status(),
       version: packageVersion,
       channels: this.clients.size,
       tenant: account.tenant,
-      usage,
+      usage: usageOf(account),
     };
   }
 
-  async listQueues({ peer }: Connection): Promise<GivenResponse<'ListQueues'>> {
-    const seesAll = peer.uid === 0 || peer.uid === process.getuid?.();
+  /** All to whom something is charged, with what they use of what they may. */
+  listTenants(): { readonly name: string; readonly usage: ReturnType<typeof usageOf> }[] {
+    const accounts = [...this.#context.tenants].map(({ account }) => account);
+    const busy = accounts.filter(({ isIdle }) => !isIdle);
+    return busy.map((account) => ({ name: account.tenant, usage: usageOf(account) }));
+  }
+
+  async listQueues(connection: Connection): Promise<GivenResponse<'ListQueues'>> {
+    const { peer } = connection;
+    const caller = await this.#context.identify(connection);
+    const seesAll = mayAdminister(caller, this.#context.tenants.configuration);
     const { queues } = await this.#ask(`queues ${seesAll ? 'all' : peer.uid}`, async () => {
       const own = [...this.clients].filter(({ owner }) => owner.uid === peer.uid).map(({ id }) => id);
       return (await this.#context.engine()).call('queues', { channels: seesAll ? null : own });
     });
     const pidOf = (channel: number): number => this.clients.find(channel)?.owner.pid ?? 0;
-    return { queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })) };
+    const waiting = this.admission.list().filter(({ uid }) => seesAll || uid === peer.uid);
+    return {
+      queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })),
+      waiting,
+    };
   }
 
   async openChannel(
@@ -169,28 +243,30 @@ export class BrokerService {
         hint: `use a power of two from ${CHANNEL_SLOTS_MIN} to ${CHANNEL_SLOTS_MAX}`,
       });
     }
-    const owner = await this.#context.identify(connection);
+    const caller = await this.#context.identify(connection);
     const engine = await this.#context.engine();
-    const client = this.clients.create(owner, this.#account(owner.uid), slots);
+    const declared = request.tenant === '' ? undefined : request.tenant;
+    const payer = this.#context.tenants.payerFor(caller, declared);
+    const client = this.clients.create(caller.process, payer.account, slots);
     try {
-      const fds = await this.#createChannel(client, engine);
+      const fds = await this.#createChannel(client, engine, payer);
       client.attach(connection);
       this.#audit(client, 'channel opened', { slots });
       const token = this.#context.tokens.offer(client.owner, fds);
       return { channel: client.id, token, resumeSecret: client.resumeSecret, bytes: client.bytes };
     } catch (error) {
-      this.clients.remove(client);
+      this.#remove(client);
       throw error;
     }
   }
 
   /** Makes the memory and the doorbell, gives the engine its part, and returns the client's. */
-  async #createChannel(client: Client, engine: EngineLink): Promise<readonly Fd[]> {
+  async #createChannel(client: Client, engine: EngineLink, { limits }: Payer): Promise<readonly Fd[]> {
     const setup = {
       channel: client.id,
       slots: client.slots,
       tenant: client.account.tenant,
-      limits: engineLimits(this.#context.limits),
+      limits: engineLimits(limits),
       owner: client.owner,
       resumeSecret: client.resumeSecret.toString('hex'),
     };
@@ -213,9 +289,9 @@ export class BrokerService {
     connection: Connection,
     request: ReceivedRequest<'ResumeChannel'>,
   ): Promise<GivenResponse<'ResumeChannel'>> {
-    const owner = await this.#context.identify(connection);
+    const caller = await this.#context.identify(connection);
     await this.#context.engine();
-    const client = this.clients.bySecret(owner, request.resumeSecret, 'resume a channel');
+    const client = this.clients.bySecret(caller.process, request.resumeSecret, 'resume a channel');
     client.attach(connection);
     this.#audit(client, 'channel resumed', {});
     return {
@@ -232,24 +308,27 @@ export class BrokerService {
     request: ReceivedRequest<'CloseChannel'>,
   ): Promise<Record<string, never>> {
     const { client, engine } = await this.#client(connection, request.channel, 'close a channel');
-    await engine.call('closeChannel', { channel: client.id });
+    await engine.call('closeChannel', { channel: client.id, reason: 'CLIENT_CLOSED', graceMillis: 0 });
     return {};
   }
 
   async requestQueue(
     connection: Connection,
     request: ReceivedRequest<'RequestQueue'>,
+    signal: AbortSignal,
   ): Promise<GivenResponse<'RequestQueue'>> {
     const operation = `request a queue for "${request.algorithm}"`;
-    const { client, engine } = await this.#client(connection, request.channel, operation);
+    const { client } = await this.#client(connection, request.channel, operation);
+    const payer = this.#context.tenants.named(client.account.tenant);
     if (request.mode === 'QUEUE_MODE_DIRECT') {
+      if (!payer.limits.direct) throw notAllowed(operation, 'no hardware queues of its own', payer, 'direct');
       throw new WarpError('UNSUPPORTED', {
         operation,
         found: 'no device of this daemon can lend a hardware queue of its own',
         hint: 'request a shared queue',
       });
     }
-    const { device, algorithm } = this.#chooseDevice(request, operation);
+    const { device, algorithm } = this.#chooseDevice(request, payer, operation);
     if (request.depth > client.slots) {
       throw new WarpError('INVALID_ARGUMENT', {
         operation,
@@ -257,11 +336,29 @@ export class BrokerService {
         hint: 'ask for at most as many as the channel has slots',
       });
     }
-    const depth = request.depth === 0 ? client.slots : request.depth;
-    const queue = client.freeQueueNumber();
-    const lent = new Leased(client.account.charge('queues', 1));
+    const depth = chooseDepth(request.depth, client.slots, payer, operation);
+    const { id: channel, owner } = client;
+    const waiter = { channel, pid: owner.pid, uid: owner.uid, algorithm };
+    const patience = { millis: Math.min(request.waitMillis, payer.limits.wait_millis), signal };
+    const charge = await this.admission.chargeQueue(client.account, waiter, patience);
+    // It may have waited: the engine may be another one, and the channel may have ended.
+    const engine = await this.#context.engine().catch((error: unknown) => {
+      charge.release();
+      throw error;
+    });
+    if (this.clients.find(channel) !== client) {
+      charge.release();
+      throw new WarpError('NO_SUCH_CHANNEL', { operation });
+    }
+    const lent = new Leased(charge);
+    let queue: number;
+    try {
+      queue = client.freeQueueNumber();
+    } catch (error) {
+      charge.release();
+      throw error;
+    }
     client.queues.set(queue, lent);
-    const { id: channel } = client;
     await this.#lend(
       engine,
       () => engine.call('openQueue', { channel, queue, device, algorithm, depth }),
@@ -269,14 +366,15 @@ export class BrokerService {
       (next) => next.call('closeQueue', { channel, queue }),
     );
     this.#audit(client, 'queue granted', { queue, device, algorithm, depth });
-    return { queue, device, depth, requestBytesMax: this.#context.limits.request_bytes };
+    return { queue, device, depth, requestBytesMax: payer.limits.request_bytes };
   }
 
   #chooseDevice(
     { algorithm, device: wanted }: ReceivedRequest<'RequestQueue'>,
+    payer: Payer,
     operation: string,
   ): { device: string; algorithm: AlgorithmName } {
-    const devices = this.#context.deviceAlgorithms;
+    const devices = this.#devices;
     const names = [...devices.keys()];
     if (wanted !== '' && !devices.has(wanted)) {
       throw new WarpError('NO_SUCH_DEVICE', {
@@ -288,7 +386,12 @@ export class BrokerService {
       const offered = [...new Set([...devices.values()].flat())];
       throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: `not one of ${offered.join(', ')}` });
     }
-    const candidates = wanted === '' ? names : [wanted];
+    const { devices: allowed = names, algorithms } = payer.limits;
+    if (wanted !== '' && !allowed.includes(wanted))
+      throw notAllowed(operation, `only ${allowed.join(', ')}, not "${wanted}"`, payer, 'devices');
+    if (algorithms !== undefined && !algorithms.includes(algorithm))
+      throw notAllowed(operation, `only ${algorithms.join(', ')}`, payer, 'algorithms');
+    const candidates = wanted === '' ? names.filter((name) => allowed.includes(name)) : [wanted];
     const device = candidates.find((name) => devices.get(name)?.includes(algorithm));
     if (device === undefined) {
       const offers = candidates.map((name) => `${name} offers ${devices.get(name)?.join(', ')}`).join('; ');
@@ -402,20 +505,27 @@ export class BrokerService {
   ): Promise<{ readonly client: Client; readonly engine: EngineLink }> {
     const caller = await this.#context.identify(connection);
     const engine = await this.#context.engine();
-    const client = this.clients.ownedBy(caller, channel, operation);
+    const client = this.clients.ownedBy(caller.process, channel, operation);
     if (!client.isAttachedTo(connection)) throw new WarpError('NOT_RESUMED', { operation });
     return { client, engine };
   }
 
-  /** One tenant for each uid. Accounts outlive their clients only while something is charged to them. */
-  #account(uid: number): Account {
-    const tenant = `uid:${uid}`;
-    const known = this.#accounts.get(tenant);
-    if (known !== undefined) return known;
-    for (const [name, account] of this.#accounts) if (account.isIdle) this.#accounts.delete(name);
-    const account = new Account(tenant, this.#context.limits);
-    this.#accounts.set(tenant, account);
-    return account;
+  /** A call has failed: counts and notes what was refused, and to whom. */
+  async noteFailure(connection: Connection, request: object, error: WarpError): Promise<void> {
+    if (!refusalCodes.has(error.code)) return;
+    const { uid, pid } = connection.peer;
+    const channel = 'channel' in request ? (request.channel as number) : 0;
+    const account =
+      this.clients.find(channel)?.account ??
+      this.#context.tenants.payerFor(await this.#context.identify(connection)).account;
+    const { tenant } = account;
+    const { code, operation, found, limit } = error;
+    this.refusals.count(tenant, code, limit?.name.split('.').pop());
+    const of = channel === 0 ? {} : { channel };
+    this.#context.log.warn(
+      { audit: true, tenant, uid, pid, ...of, code, operation, found, limit: limit?.name },
+      'refused',
+    );
   }
 
   #audit(client: Client, event: string, details: Readonly<Record<string, unknown>>): void {
@@ -423,6 +533,36 @@ export class BrokerService {
     const { uid, pid } = client.owner;
     this.#context.log.info({ audit: true, tenant, uid, pid, channel: client.id, ...details }, event);
   }
+}
+
+function usageOf(account: Account) {
+  return resources.map((resource) => ({
+    resource,
+    used: account.used(resource),
+    limit: account.limits[resource],
+  }));
+}
+
+/** `key`: the one of the tenant's table that says so. */
+function notAllowed(operation: string, may: string, { account, section }: Payer, key: string): WarpError {
+  return new WarpError('PERMISSION_DENIED', {
+    operation,
+    found: `tenant ${account.tenant} may have ${may}`,
+    hint: `ask the administrator to change ${section}.${key}`,
+  });
+}
+
+/** `asked`: 0 for as many as there may be. */
+function chooseDepth(asked: number, slots: number, { account, limits, section }: Payer, operation: string) {
+  if (asked === 0) return Math.min(slots, limits.depth);
+  if (asked <= limits.depth) return asked;
+  const name = `${section}.depth`;
+  throw new WarpError('QUOTA_EXCEEDED', {
+    operation,
+    found: `a depth of ${asked}; tenant ${account.tenant} may have ${limits.depth}`,
+    hint: `ask for less, or ask the administrator to raise ${name}`,
+    limit: { name, value: limits.depth, used: 0 },
+  });
 }
 
 /** Unless it was released meanwhile, and the number perhaps given to another. */

@@ -13,6 +13,9 @@ const BURST_SECONDS = 0.01;
 
 const NANOS_PER_MILLI = 1e6;
 
+/** Between the name of a tenant and the user, where each user is one; no name has it. */
+const USER_SEPARATOR = ':';
+
 export interface Caller {
   /** undefined if it came over the network. */
   readonly uid?: number | undefined;
@@ -52,11 +55,25 @@ export function isAdministrator(configuration: Configuration, caller: Caller): b
 
 function describeMatch(configuration: Configuration, name: string, caller: Caller): TenantMatch {
   const isEachUser = configuration.tenants[name]?.each_user ?? name === DEFAULT_TENANT;
+  const user = caller.uid ?? caller.tlsSubject ?? '';
+  return describeTenant(configuration, isEachUser ? `${name}${USER_SEPARATOR}${user}` : name);
+}
+
+/** What a tenant may, by the name that accounts go by; one that the file doesn't have any more may what everybody may. */
+export function describeTenant(configuration: Configuration, tenant: string): TenantMatch {
+  const [name = ''] = tenant.split(USER_SEPARATOR);
   return {
-    tenant: isEachUser ? `${name}:${caller.uid ?? caller.tlsSubject ?? ''}` : name,
+    tenant,
     section: Object.hasOwn(configuration.tenants, name) ? `tenants.${name}` : 'limits',
     limits: limitsOf(configuration, name),
   };
+}
+
+/** The largest input or output of a request that any tenant may send, bytes: devices are made for it. */
+export function requestBytesMax(configuration: Configuration): number {
+  const { limits, tenants } = configuration;
+  const all = Object.values(tenants).map((tenant) => tenant.request_bytes ?? limits.request_bytes);
+  return Math.max(limits.request_bytes, ...all);
 }
 
 /** A tenant's limits: its own, and for the rest those of everybody. */

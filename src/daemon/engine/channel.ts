@@ -153,6 +153,8 @@ export class Channel {
    * the engine's clock, milliseconds. 0 if it went to a device at once.
    */
   readonly waitMillis: Float64Array;
+  /** Nothing more is taken from it. */
+  isClosing = false;
   isEnded = false;
   /** When its last submission was found, by the engine's clock. */
   lastWorkMillis = 0;

@@ -73,7 +73,7 @@ export class Engine {
 
   /** The channel rang, or is new: visits it from now on, at once if the engine slept. */
   wakeChannel(channel: Channel): void {
-    if (channel.isEnded) return;
+    if (channel.isEnded || channel.isClosing) return;
     if (!channel.isAwake) {
       channel.isAwake = true;
       channel.lastWorkMillis = this.clock.nowMillis;
@@ -102,6 +102,12 @@ export class Engine {
   whenWorked(done: () => void): void {
     if (this.#isAsleep) setImmediate(done);
     else this.#onTurn.push(done);
+  }
+
+  /** Takes nothing more from the channel, whatever its client sends; what was taken completes. */
+  close(channel: Channel): void {
+    channel.isClosing = true;
+    this.forget(channel);
   }
 
   forget(channel: Channel): void {

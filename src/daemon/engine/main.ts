@@ -9,6 +9,7 @@ import { CUSTODIAN_SOCKET, ENGINE_SOCKET } from '../../shared/runtime-paths.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import { forbidDumps } from '../../sys/process.ts';
 import type { Configuration } from '../config/schema.ts';
+import { requestBytesMax } from '../config/tenants.ts';
 import { brokerContract, custodianContract, engineContract, vaultContract } from '../contracts.ts';
 import { Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
@@ -54,7 +55,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
-  const configuration = await custodian.link.call('configuration', {});
+  const configuration = await custodian.link.call('configuration', { isFollowing: false });
   await custodian.link.call('giveBack', {});
 
   const lifeline = createLifeline();
@@ -120,13 +121,14 @@ export async function runEngine(options: RoleOptions): Promise<void> {
 }
 
 function openDevices(
-  { devices, limits }: Configuration,
+  configuration: Configuration,
   engine: Engine,
   { held }: Lifeline,
   log: Logger,
 ): Device[] {
-  return Object.entries(devices).map(([name, options]) => {
-    const description = { name, ...driverEntry(name, options, limits.request_bytes), driver: options.driver };
+  const bytesMax = requestBytesMax(configuration);
+  return Object.entries(configuration.devices).map(([name, options]) => {
+    const description = { name, ...driverEntry(name, options, bytesMax), driver: options.driver };
     const events = {
       onWake: (): void => engine.wake(),
       onTrouble: (

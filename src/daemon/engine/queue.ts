@@ -7,8 +7,6 @@ import { type DispatchQueue, NO_SLOT } from './dispatch.ts';
 import type { Flow, Schedulable } from './scheduler.ts';
 import type { Usage } from './usage.ts';
 
-export { NO_SLOT };
-
 export class Queue implements DispatchQueue {
   readonly channel: Channel;
   readonly number: number;

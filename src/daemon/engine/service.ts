@@ -18,7 +18,6 @@ import type { Device } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Lease, Leases } from './leases.ts';
 
-const CLIENT_CLOSED = errorNumber('CLIENT_CLOSED');
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 /** How often a drain looks whether all is done, milliseconds. */
 const DRAIN_POLL_MILLIS = 5;
@@ -42,10 +41,20 @@ export class EngineService implements Handlers<typeof engineContract> {
     return {};
   }
 
-  closeChannel({ channel }: RequestOf<'closeChannel'>): Nothing {
+  closeChannel({ channel, reason, graceMillis }: RequestOf<'closeChannel'>): Nothing {
     const lease = this.#leases.find(channel);
-    if (lease !== undefined) this.#leases.end(lease, CLIENT_CLOSED);
+    if (lease === undefined) return {};
+    if (graceMillis === 0) this.#leases.end(lease, errorNumber(reason));
+    else void this.#endGently(lease, errorNumber(reason), performance.now() + graceMillis);
     return {};
+  }
+
+  async #endGently(lease: Lease, reason: number, endMillis: number): Promise<void> {
+    const { channel } = lease;
+    this.#engine.close(channel);
+    while (channel.inFlight > 0 && !channel.isEnded && performance.now() < endMillis)
+      await setTimeout(DRAIN_POLL_MILLIS);
+    this.#leases.end(lease, reason);
   }
 
   openQueue({ channel, queue: number, device: name, algorithm, depth }: RequestOf<'openQueue'>): Nothing {

@@ -30,6 +30,7 @@ import type { ResumeChannelResponse as _warpdrive_v1_ResumeChannelResponse, Resu
 import type { ShareRegionRequest as _warpdrive_v1_ShareRegionRequest, ShareRegionRequest__Output as _warpdrive_v1_ShareRegionRequest__Output } from './warpdrive/v1/ShareRegionRequest.ts';
 import type { ShareRegionResponse as _warpdrive_v1_ShareRegionResponse, ShareRegionResponse__Output as _warpdrive_v1_ShareRegionResponse__Output } from './warpdrive/v1/ShareRegionResponse.ts';
 import type { Usage as _warpdrive_v1_Usage, Usage__Output as _warpdrive_v1_Usage__Output } from './warpdrive/v1/Usage.ts';
+import type { WaitingCall as _warpdrive_v1_WaitingCall, WaitingCall__Output as _warpdrive_v1_WaitingCall__Output } from './warpdrive/v1/WaitingCall.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
   new(...args: ConstructorParameters<Constructor>): Subtype;
@@ -69,6 +70,7 @@ export interface ProtoGrpcType {
       ShareRegionRequest: MessageTypeDefinition<_warpdrive_v1_ShareRegionRequest, _warpdrive_v1_ShareRegionRequest__Output>
       ShareRegionResponse: MessageTypeDefinition<_warpdrive_v1_ShareRegionResponse, _warpdrive_v1_ShareRegionResponse__Output>
       Usage: MessageTypeDefinition<_warpdrive_v1_Usage, _warpdrive_v1_Usage__Output>
+      WaitingCall: MessageTypeDefinition<_warpdrive_v1_WaitingCall, _warpdrive_v1_WaitingCall__Output>
     }
   }
 }

@@ -3,8 +3,10 @@
 
 export interface OpenChannelRequest {
   'slots'?: (number);
+  'tenant'?: (string);
 }
 
 export interface OpenChannelRequest__Output {
   'slots': (number);
+  'tenant': (string);
 }
