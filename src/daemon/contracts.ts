@@ -29,6 +29,10 @@ const tenantLimits = z.strictObject({
   requestNanosMax: z.number().positive(),
   operations: rate.optional(),
   bytes: rate.optional(),
+  /** Names of the devices that it may use; all if left out. */
+  devices: z.array(z.string()).optional(),
+  faultsSlowed: z.number().int().positive(),
+  faultsStopped: z.number().int().positive(),
 });
 const tenantName = z.string().max(128);
 

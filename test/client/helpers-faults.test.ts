@@ -19,8 +19,12 @@ async function withDaemon(
   work: (connection: Connection, daemon: TestDaemon) => Promise<void>,
 ): Promise<void> {
   const daemon = await startDaemon(`
+[limits]
+faults_slowed = 1_000_000
+faults_stopped = 1_000_000
 [devices.soft0]
 driver = "soft"
+failures_max = 0
 queues = 2
 [devices.soft0.faults]
 ${faults}

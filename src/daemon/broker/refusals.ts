@@ -7,6 +7,7 @@ export const refusalCodes: ReadonlySet<ErrorCode> = new Set([
   'QUOTA_EXCEEDED',
   'PERMISSION_DENIED',
   'DEVICE_UNAVAILABLE',
+  'TENANT_STOPPED',
 ]);
 
 export interface RefusalCount {

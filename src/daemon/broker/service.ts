@@ -328,7 +328,7 @@ export class BrokerService {
         hint: 'request a shared queue',
       });
     }
-    const { device, algorithm } = this.#chooseDevice(request, payer, operation);
+    const { devices, algorithm } = this.#chooseDevices(request, payer, operation);
     if (request.depth > client.slots) {
       throw new WarpError('INVALID_ARGUMENT', {
         operation,
@@ -359,9 +359,14 @@ export class BrokerService {
       throw error;
     }
     client.queues.set(queue, lent);
+    let device = '';
     await this.#lend(
       engine,
-      () => engine.call('openQueue', { channel, queue, device, algorithm, depth }),
+      async () => {
+        device = await firstInService(devices, (name) =>
+          engine.call('openQueue', { channel, queue, device: name, algorithm, depth }),
+        );
+      },
       () => giveBack(client.queues, queue, lent),
       (next) => next.call('closeQueue', { channel, queue }),
     );
@@ -369,11 +374,12 @@ export class BrokerService {
     return { queue, device, depth, requestBytesMax: payer.limits.request_bytes };
   }
 
-  #chooseDevice(
+  /** The devices that may serve it, the preferred one first: at least one. */
+  #chooseDevices(
     { algorithm, device: wanted }: ReceivedRequest<'RequestQueue'>,
     payer: Payer,
     operation: string,
-  ): { device: string; algorithm: AlgorithmName } {
+  ): { devices: readonly string[]; algorithm: AlgorithmName } {
     const devices = this.#devices;
     const names = [...devices.keys()];
     if (wanted !== '' && !devices.has(wanted)) {
@@ -392,12 +398,12 @@ export class BrokerService {
     if (algorithms !== undefined && !algorithms.includes(algorithm))
       throw notAllowed(operation, `only ${algorithms.join(', ')}`, payer, 'algorithms');
     const candidates = wanted === '' ? names.filter((name) => allowed.includes(name)) : [wanted];
-    const device = candidates.find((name) => devices.get(name)?.includes(algorithm));
-    if (device === undefined) {
+    const offering = candidates.filter((name) => devices.get(name)?.includes(algorithm));
+    if (offering.length === 0) {
       const offers = candidates.map((name) => `${name} offers ${devices.get(name)?.join(', ')}`).join('; ');
       throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: offers });
     }
-    return { device, algorithm };
+    return { devices: offering, algorithm };
   }
 
   async releaseQueue(
@@ -563,6 +569,23 @@ function chooseDepth(asked: number, slots: number, { account, limits, section }:
     hint: `ask for less, or ask the administrator to raise ${name}`,
     limit: { name, value: limits.depth, used: 0 },
   });
+}
+
+/** Asks for one device after another until one is in service; returns its name. */
+async function firstInService(
+  devices: readonly string[],
+  ask: (device: string) => Promise<unknown>,
+): Promise<string> {
+  for (const [index, device] of devices.entries()) {
+    try {
+      await ask(device);
+      return device;
+    } catch (error) {
+      const isOut = error instanceof WarpError && error.code === 'DEVICE_UNAVAILABLE';
+      if (!isOut || index === devices.length - 1) throw error;
+    }
+  }
+  throw new WarpError('DEVICE_UNAVAILABLE', { operation: 'open a queue' });
 }
 
 /** Unless it was released meanwhile, and the number perhaps given to another. */

@@ -91,6 +91,9 @@ export function engineLimits(limits: LimitsConfiguration) {
     requestNanosMax: limits.request_millis * NANOS_PER_MILLI,
     operations: rateOf(limits.ops_per_second, limits.ops_burst),
     bytes: rateOf(limits.bytes_per_second, limits.bytes_burst),
+    devices: limits.devices,
+    faultsSlowed: limits.faults_slowed,
+    faultsStopped: limits.faults_stopped,
   };
 }
 

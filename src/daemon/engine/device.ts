@@ -21,6 +21,7 @@ import type { Clock } from './engine.ts';
 import { FLOOR_NANOS } from './costs.ts';
 import { Dispatcher, NO_SLOT, PortLoad } from './dispatch.ts';
 import type { Queue } from './queue.ts';
+import { Recent } from './recent.ts';
 import type { Flow } from './scheduler.ts';
 import type { Tenant } from './tenant.ts';
 import { Usage } from './usage.ts';
@@ -33,10 +34,15 @@ const STOPPED_MILLIS = 500;
 const DEVICE_TIMEOUT = errorNumber('DEVICE_TIMEOUT');
 const DEVICE_RESET = errorNumber('DEVICE_RESET');
 const DEVICE_ERROR = errorNumber('DEVICE_ERROR');
+const DEVICE_UNAVAILABLE = errorNumber('DEVICE_UNAVAILABLE');
 
 export interface DeviceDescription extends DriverEntry {
   readonly name: string;
   readonly driver: string;
+  /** Hardware queues that it may lose within a minute before it is taken out of service; 0: any number. */
+  readonly failuresMax: number;
+  /** For how long it is then out of service. */
+  readonly retryMillis: number;
 }
 
 export type PortState = 'starting' | 'ready' | 'failed';
@@ -44,7 +50,12 @@ export type PortState = 'starting' | 'ready' | 'failed';
 export interface DeviceEvents {
   /** A port rang, or its state changed: there may be completions, or room. */
   onWake(device: Device): void;
+  /** A hardware queue was lost; `culprit`: over whose request, where one ran. */
   onTrouble(device: Device, port: number, found: string, culprit: Tenant | undefined): void;
+  /** The device was taken out of service, or is back. */
+  onService(device: Device, isOut: boolean): void;
+  /** While it is out of service: what waits for it has to go elsewhere. */
+  onLeave(device: Device): void;
 }
 
 export class Device extends Dispatcher<Queue, DevicePort> {
@@ -58,6 +69,8 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   readonly #usages = new Map<Tenant, Usage>();
   readonly #clock: Clock;
   readonly #events: DeviceEvents;
+  readonly #losses = new Recent();
+  #returning: NodeJS.Timeout | undefined = undefined;
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
 
   /** `lifeline`: a descriptor for processes of its ports to hold. */
@@ -71,13 +84,13 @@ export class Device extends Dispatcher<Queue, DevicePort> {
         onWake: () => events.onWake(this),
         onReady: (libraries) => {
           this.libraries = libraries;
-          port.setState('ready');
+          port.setState('ready', this.isOut);
           port.lastProgressMillis = performance.now();
           events.onWake(this);
         },
         onLost: (found) => this.#recover(port, index, found),
         onFailed: (found) => {
-          port.setState('failed');
+          port.setState('failed', this.isOut);
           this.#events.onTrouble(this, index, `the port can't be brought up: ${found}`, undefined);
           if (this.state === 'failed') this.#failWaiting();
         },
@@ -90,8 +103,14 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return this.description.name;
   }
 
-  /** 'failed' only if no port is left that serves or may serve soon. */
+  /** Out of service: it has lost too many hardware queues. */
+  get isOut(): boolean {
+    return this.#returning !== undefined;
+  }
+
+  /** 'failed' only if no port is left that serves or may serve soon, or if it is out of service. */
   get state(): PortState {
+    if (this.isOut) return 'failed';
     const states = new Set(this.ports.map(({ state }) => state));
     if (states.has('ready')) return 'ready';
     return states.has('starting') ? 'starting' : 'failed';
@@ -149,6 +168,10 @@ export class Device extends Dispatcher<Queue, DevicePort> {
 
   /** Takes a request into its queue, from where `dispatch` takes it. */
   override enqueue(queue: Queue, slot: number): void {
+    if (this.isOut) {
+      queue.channel.fail(queue, slot, DEVICE_UNAVAILABLE);
+      return;
+    }
     queue.channel.waitMillis[slot] = this.#clock.nowMillis;
     super.enqueue(queue, slot);
   }
@@ -255,11 +278,36 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       }
     }
     port.isTimedOut = false;
-    port.setState('starting');
+    port.setState('starting', this.isOut);
+    this.#noteLoss(culprit);
     this.#events.onTrouble(this, index, found, culprit);
+    // What was put back goes where the rest is.
+    if (this.isOut) this.#events.onLeave(this);
     this.#events.onWake(this);
   }
 
+  /** Losses over requests of a tenant that is known for them are the tenant's, not the device's. */
+  #noteLoss(culprit: Tenant | undefined): void {
+    // The engine may have slept until now.
+    const nowMillis = performance.now();
+    const { failuresMax, retryMillis } = this.description;
+    culprit?.noteFault(nowMillis);
+    if (culprit?.isSlowed(nowMillis) === true || failuresMax === 0 || this.isOut) return;
+    this.#losses.note(nowMillis);
+    if (this.#losses.count(nowMillis) <= failuresMax) return;
+    this.#returning = setTimeout(() => {
+      this.#returning = undefined;
+      this.#losses.clear();
+      for (const port of this.ports) port.setState(port.state, false);
+      this.#events.onService(this, false);
+      this.#events.onWake(this);
+    }, retryMillis);
+    this.#returning.unref();
+    for (const port of this.ports) port.setState(port.state, true);
+    this.#events.onService(this, true);
+  }
+
+  /** Requests that wait, and have nowhere else to go, get a code. */
   #failWaiting(): void {
     for (let suspect = this.takeSuspect(); suspect !== undefined; suspect = this.takeSuspect())
       suspect.queue.channel.fail(suspect.queue, suspect.slot, DEVICE_ERROR);
@@ -305,6 +353,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#returning);
     await Promise.all(this.ports.map(({ port }) => port.close()));
   }
 }
@@ -335,9 +384,10 @@ class DevicePort extends PortLoad {
     this.#nanos = new Float64Array(depth);
   }
 
-  setState(state: PortState): void {
+  /** `isOut`: its device is out of service, and gives it no requests whatever its state. */
+  setState(state: PortState, isOut: boolean): void {
     this.state = state;
-    this.isReady = state === 'ready';
+    this.isReady = state === 'ready' && !isOut;
   }
 
   queueOf(tag: number): Queue | undefined {

@@ -22,6 +22,8 @@ import { Queue } from './queue.ts';
 import { Tenant, type TenantLimits } from './tenant.ts';
 import type { Vault } from './vault.ts';
 
+const DEVICE_UNAVAILABLE = errorNumber('DEVICE_UNAVAILABLE');
+const TENANT_STOPPED = errorNumber('TENANT_STOPPED');
 const CANCELLED = errorNumber('CANCELLED');
 const CLIENT_CLOSED = errorNumber('CLIENT_CLOSED');
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
@@ -106,6 +108,9 @@ export class Leases {
   /** Takes a fresh channel over: its memory and the engine's end of its doorbell. */
   open(setup: ChannelSetup, memory: Fd, bell: Fd): void {
     assert(!this.#byChannel.has(setup.channel), 'a channel is opened once');
+    if (this.#tenants.get(setup.tenant)?.isStopped(performance.now()) === true) {
+      throw new WarpError('TENANT_STOPPED', { operation: `open a channel for tenant ${setup.tenant}` });
+    }
     checkSealed(memory);
     const mapping = mapShared(memory, channelGeometry(setup.slots).totalBytes);
     let record: LedgerRecord;
@@ -199,6 +204,59 @@ export class Leases {
     queue.device.queues -= 1;
     channel.queues[queue.number] = undefined;
     record.clearQueue(queue.number);
+  }
+
+  /**
+   * A device is out of service: each of its queues gets a place on another one that offers the same and that its tenant
+   * may use. Where there is none, what waits completes with a code, and what comes too, until the device is back.
+   */
+  leaveDevice(device: Device): void {
+    for (const { channel, record } of this.#byChannel.values()) {
+      for (const queue of channel.queues) if (queue?.device === device) this.#moveQueue(queue, record);
+    }
+    // Requests that were in the device when their queue moved.
+    for (let queue = device.scheduler.next(); queue !== undefined; queue = device.scheduler.next()) {
+      if (queue.successor === undefined) device.withdraw(queue, DEVICE_UNAVAILABLE);
+      device.scheduler.remove(queue);
+      if (queue.successor !== undefined) queue.moveWaitingTo(queue.successor);
+    }
+    this.#engine.wake();
+  }
+
+  #moveQueue(queue: Queue, record: LedgerRecord): void {
+    const { channel, number, device, algorithm, algorithmIndex: index, depth } = queue;
+    const { devices: allowed } = channel.tenant.limits;
+    const next = this.#engine.devices.find(
+      (other) =>
+        other.state !== 'failed' &&
+        other.description.algorithms.includes(algorithm) &&
+        (allowed?.includes(other.name) ?? true),
+    );
+    if (next === undefined) {
+      device.withdraw(queue, DEVICE_UNAVAILABLE);
+      return;
+    }
+    device.scheduler.remove(queue);
+    const named = { name: algorithm, index };
+    const successor = new Queue(channel, number, next, next.flowOf(channel.tenant), named, depth);
+    channel.queues[number] = successor;
+    queue.successor = successor;
+    device.queues -= 1;
+    next.queues += 1;
+    record.setQueue({ number, device: next.name, algorithm, depth });
+    queue.moveWaitingTo(successor);
+    this.#log.warn(
+      { channel: channel.id, queue: number, tenant: channel.tenant.name, from: device.name, to: next.name },
+      'queue moved',
+    );
+  }
+
+  /** Requests of a tenant fault devices: from a number on it loses all its channels. */
+  stopIfFaulty(tenant: Tenant): void {
+    if (!tenant.isStopped(performance.now())) return;
+    this.#log.error({ audit: true, tenant: tenant.name }, 'tenant stopped: its requests fault devices');
+    for (const lease of this.#byChannel.values())
+      if (lease.channel.tenant === tenant) this.end(lease, TENANT_STOPPED);
   }
 
   openSession(lease: Lease, number: number, parameters: SessionParameters): void {

@@ -3,6 +3,7 @@
 
 import type { Channel } from './channel.ts';
 import { FLOOR_NANOS } from './costs.ts';
+import { Recent } from './recent.ts';
 import type { Flow } from './scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
@@ -24,6 +25,11 @@ export interface TenantLimits {
   readonly operations?: Rate | undefined;
   /** Input and output of requests together, bytes a second; no limit if left out. */
   readonly bytes?: Rate | undefined;
+  /** Names of the devices that it may use; all if left out. */
+  readonly devices?: readonly string[] | undefined;
+  /** Faults of a device by its requests within a minute: from so many on it may have one request in flight, or none. */
+  readonly faultsSlowed: number;
+  readonly faultsStopped: number;
 }
 
 export class Tenant {
@@ -37,6 +43,7 @@ export class Tenant {
   /** Rates are limited: each request has to be told by `spend`. */
   hasRates = false;
   readonly #rubbish: TokenBucket;
+  readonly #faults = new Recent();
   #operations: TokenBucket | undefined;
   #bytes: TokenBucket | undefined;
 
@@ -58,9 +65,22 @@ export class Tenant {
     for (const flow of this.flows) flow.weight = limits.weight;
   }
 
+  /** A device was lost over a request of this tenant. */
+  noteFault(nowMillis: number): void {
+    this.#faults.note(nowMillis);
+  }
+
+  isSlowed(nowMillis: number): boolean {
+    return this.#faults.count(nowMillis) >= this.limits.faultsSlowed;
+  }
+
+  isStopped(nowMillis: number): boolean {
+    return this.#faults.count(nowMillis) >= this.limits.faultsStopped;
+  }
+
   /** How many requests may be taken from its channels now; 0 or less: none. */
   room(nowMillis: number): number {
-    const room = this.limits.inFlightMax - this.inFlight;
+    const room = (this.isSlowed(nowMillis) ? 1 : this.limits.inFlightMax) - this.inFlight;
     if (this.#rubbish.available(nowMillis) <= 0) return 0;
     if (this.isOverdrawn(nowMillis)) return 0;
     return this.#operations === undefined
