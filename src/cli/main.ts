@@ -6,6 +6,8 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { connect, type Connection, WarpError } from '../client/index.ts';
 import { packageVersion } from '../shared/package-files.ts';
+import type { Picture } from '../shared/picture.ts';
+import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
 import { showDevices } from './devices.ts';
 import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
 import type { Direction } from './file-job.ts';
@@ -13,7 +15,10 @@ import { checkGzipOptions, type GzipOptions, runGzip } from './gzip.ts';
 import { Output } from './output.ts';
 import { ping } from './ping.ts';
 import { showQueues } from './queues.ts';
+import { readPicture } from './picture.ts';
 import { showStatus } from './status.ts';
+import { showTenants } from './tenants.ts';
+import { showTop } from './top.ts';
 
 const LEVELS = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 const LEVEL_DEFAULT = 6;
@@ -71,6 +76,23 @@ program
   .action(() => withConnection((connection) => showQueues(connection, output)));
 
 program
+  .command('tenants')
+  .description('list the tenants: what they have, and how often they were refused')
+  .action(async () => showTenants(await takePicture(), output));
+
+program
+  .command('top')
+  .description('show who uses the devices at the moment, until interrupted')
+  .option('--once', 'measure once and end', false)
+  .option('--interval <millis>', 'how long to measure', integerWithin(50, TIMEOUT_MILLIS_MAX), 1_000)
+  .action(async ({ once, interval }: { readonly once: boolean; readonly interval: number }) => {
+    const controller = new AbortController();
+    process.once('SIGINT', () => controller.abort());
+    const options = { isOnce: once, intervalMillis: interval, signal: controller.signal };
+    await showTop(takePicture, output, options);
+  });
+
+program
   .command('ping')
   .description('measure round trips of a request that does nothing')
   .option('-n, --count <number>', 'how many', integerWithin(1, PING_COUNT_MAX), 1_000)
@@ -112,6 +134,12 @@ function addLevelOptions(command: Command): void {
     command.addOption(new Option(`-${level}`).hideHelp());
     command.on(`option:${level}`, () => command.setOptionValueWithSource('level', level, 'cli'));
   }
+}
+
+function takePicture(): Promise<Picture> {
+  const { runtimeDir, timeout } = program.opts<GlobalOptions>();
+  const folder = runtimeDir ?? defaultRuntimeDir(process.env, process.getuid?.() ?? 0);
+  return readPicture(resolve(folder), timeout);
 }
 
 /** Runs a command; its result is the exit code, nothing means success. */

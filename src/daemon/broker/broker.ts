@@ -18,6 +18,7 @@ import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '.
 import type { Caller } from './caller.ts';
 import { FdServer } from './fd-server.ts';
 import { type Connection, type GrpcEvents, GrpcServer, type Methods } from './grpc-server.ts';
+import { MetricsServer } from './metrics-server.ts';
 import { BrokerService } from './service.ts';
 import { Host, readHostLimits } from './host.ts';
 import { TenantBook } from './tenant-book.ts';
@@ -164,11 +165,14 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyProcess, log);
   await fdServer.listen();
   await grpc.listen();
+  const metrics = new MetricsServer(() => service.picture(), log);
+  await metrics.listen(configuration.metrics, options.runtimeDir);
 
   endWhenTold(log, async () => {
     if (engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
     grpc.close();
     fdServer.close();
+    metrics.close();
     tokens.close();
     engine.close();
     custodian.close();

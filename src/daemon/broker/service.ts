@@ -17,6 +17,7 @@ import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSealedMemory, mapShared, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
+import type { Picture } from '../../shared/picture.ts';
 import { packageVersion } from '../../shared/package-files.ts';
 import { engineLimits } from '../config/tenants.ts';
 import type { brokerContract, custodianContract, engineContract, followerContract } from '../contracts.ts';
@@ -213,6 +214,41 @@ export class BrokerService {
     const accounts = [...this.#context.tenants].map(({ account }) => account);
     const busy = accounts.filter(({ isIdle }) => !isIdle);
     return busy.map((account) => ({ name: account.tenant, usage: usageOf(account) }));
+  }
+
+  /** All counters, for whoever may see all tenants. */
+  picture(): Promise<Picture> {
+    return this.#ask('picture', async () => {
+      const engine = await this.#context.engine();
+      const { devices } = await engine.call('status', {});
+      const tenants: Picture['tenants'][number][] = [];
+      const usage: Picture['usage'][number][] = [];
+      for (let from = 0, isLast = false; !isLast; from = tenants.length) {
+        const part = await engine.call('usage', { from });
+        tenants.push(...part.tenants);
+        usage.push(...part.usage);
+        ({ isLast } = part);
+      }
+      const inLine = new Map<string, number>();
+      for (const { tenant } of this.admission.list()) inLine.set(tenant, (inLine.get(tenant) ?? 0) + 1);
+      return {
+        usage,
+        tenants,
+        accounts: this.listTenants().flatMap(({ name: tenant, usage: used }) =>
+          used.map((one) => Object.assign({ tenant }, one)),
+        ),
+        refusals: this.refusals.list(),
+        waitingInLine: [...inLine].map(([tenant, count]) => ({ tenant, count })),
+        devices: devices.map(({ name, state, hardwareQueues, queuesLent, inFlight, resets }) => ({
+          device: name,
+          isUp: state === 'ready',
+          hardwareQueues,
+          queuesLent,
+          inFlight,
+          resets,
+        })),
+      };
+    });
   }
 
   async listQueues(connection: Connection): Promise<GivenResponse<'ListQueues'>> {

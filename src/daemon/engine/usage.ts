@@ -1,28 +1,9 @@
 // What one tenant has had of one device: requests, bytes, device time, and how long its requests waited. Counted where
 // requests move, so nothing here allocates.
 
-/** Waits are counted by powers of two of microseconds: bucket i holds those below 2^i, the last one all that are longer. */
-const WAIT_BUCKETS = 26;
+import { type UsageCounts, WAIT_BUCKETS } from '../../shared/picture.ts';
+
 const MICROS_PER_MILLI = 1_000;
-
-/** Upper bounds of all buckets but the last, seconds. */
-export const waitBoundsSeconds: readonly number[] = Array.from(
-  { length: WAIT_BUCKETS - 1 },
-  (_, index) => 2 ** index / 1e6,
-);
-
-/** Counters as they are told to others. */
-export interface UsageCounts {
-  readonly requests: number;
-  /** Of the requests, those that ended with an error. */
-  readonly failed: number;
-  /** Input and output together. */
-  readonly bytes: number;
-  readonly deviceNanos: number;
-  readonly waitMillis: number;
-  /** How many requests waited for less than each of `waitBoundsSeconds`, and not less than the one before; then the rest. */
-  readonly waits: readonly number[];
-}
 
 export class Usage {
   requests = 0;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { formatMetrics, metricRows, type Picture } from '../../../src/daemon/broker/metrics.ts';
+import { formatMetrics, metricRows } from '../../../src/daemon/broker/metrics.ts';
 import { Refusals } from '../../../src/daemon/broker/refusals.ts';
-import { Usage, waitBoundsSeconds } from '../../../src/daemon/engine/usage.ts';
+import { Usage } from '../../../src/daemon/engine/usage.ts';
+import { type Picture, waitBoundsSeconds } from '../../../src/shared/picture.ts';
 
 function pictureOf(usage: Usage): Picture {
   const refusals = new Refusals();
