@@ -25,7 +25,7 @@ interface TenantRow {
 }
 
 /** All that have something, or had since the daemon began. */
-export function tenantRows(picture: Picture): TenantRow[] {
+function tenantRows(picture: Picture): TenantRow[] {
   const { tenants, accounts, refusals, waitingInLine } = picture;
   const names = new Set([...tenants, ...accounts, ...refusals].map(({ tenant }) => tenant));
   return [...names].sort().map((tenant) => {
