@@ -52,8 +52,29 @@ export type ReceivedRequest<Name extends Method> =
 export type GivenResponse<Name extends Method> =
   Definition<Name> extends MethodDefinition<infer _Q, infer Response, infer _O, infer _P> ? Response : never;
 
+/**
+ * A trailer that is longer than the peer takes never arrives, and the call with it: what a caller has sent may come back
+ * in the texts of its error, so they are cut. Characters.
+ */
+const TEXT_MAX = 512;
+
+function cutTexts(error: WarpError): WarpError {
+  const { operation, found, hint } = error;
+  if (Math.max(operation.length, found.length, hint.length) <= TEXT_MAX) return error;
+  const cut = (text: string): string => (text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX)}...`);
+  const { limit, ran } = error;
+  return new WarpError(error.code, {
+    operation: cut(operation),
+    found: cut(found),
+    hint: cut(hint),
+    limit,
+    ran,
+  });
+}
+
 /** An error as gRPC carries it. */
-export function toServiceError(error: WarpError): Partial<ServiceError> {
+export function toServiceError(given: WarpError): Partial<ServiceError> {
+  const error = cutTexts(given);
   const status = grpcStatus[errorEntry(error.code).status];
   const metadata = new Metadata();
   metadata.set(DETAILS_KEY, encodeDetails(error, status));
