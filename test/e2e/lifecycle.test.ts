@@ -5,29 +5,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
-import { currentPid, daemonMain, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { describe, expect, it } from 'vitest';
+import type { Connection } from '../../src/client/connection.ts';
+import { currentPid, daemonMain, eventually } from '../fixtures/daemon.ts';
+import { open, start, stopAfterEach } from '../fixtures/each-daemon.ts';
 
-let daemon: TestDaemon | undefined;
-const connections: Connection[] = [];
-
-afterEach(async () => {
-  for (const connection of connections.splice(0)) await connection.close();
-  await daemon?.stop();
-  daemon = undefined;
-});
-
-async function start(configuration?: string): Promise<TestDaemon> {
-  daemon = await startDaemon(configuration);
-  return daemon;
-}
-
-async function open({ runtimeDir }: TestDaemon): Promise<Connection> {
-  const connection = await connect({ runtimeDir });
-  connections.push(connection);
-  return connection;
-}
+stopAfterEach();
 
 function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}`);

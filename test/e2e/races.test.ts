@@ -1,34 +1,19 @@
 // Deaths at the worst moment: found by the chaos test, each made to happen for certain here.
 
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
-import { eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../fixtures/daemon.ts';
+import { open, start, stopAfterEach } from '../fixtures/each-daemon.ts';
 import { findRole, memoriesOf } from '../fixtures/processes.ts';
 
-let daemon: TestDaemon | undefined;
-const connections: Connection[] = [];
+stopAfterEach();
 
-afterEach(async () => {
-  for (const connection of connections.splice(0)) await connection.close();
-  await daemon?.stop();
-  daemon = undefined;
-});
-
-async function start(configuration?: string): Promise<TestDaemon> {
-  daemon = await startDaemon(configuration);
-  return daemon;
-}
-
-async function open({ runtimeDir }: TestDaemon): Promise<Connection> {
-  const connection = await connect({ runtimeDir, timeoutMillis: 20_000 });
-  connections.push(connection);
-  return connection;
-}
+/** Calls outlast the start of two processes. */
+const PATIENT = { timeoutMillis: 20_000 };
 
 describe('when', () => {
   it('an engine dies before the custodian has a region, no channel is lost, and the region is shared', async () => {
     const started = await start();
-    const connection = await open(started);
+    const connection = await open(started, PATIENT);
     const queue = await connection.requestQueue({ algorithm: 'crc32' });
     const custodian = started.pids['custodian'] as number;
     process.kill(custodian, 'SIGSTOP');
@@ -53,7 +38,7 @@ describe('when', () => {
     const started = await start();
     const custodian = started.pids['custodian'] as number;
     process.kill(custodian, 'SIGSTOP');
-    const opened = [1, 2, 3].map(() => open(started));
+    const opened = [1, 2, 3].map(() => open(started, PATIENT));
     await started.logged(/a process hangs; killing it/);
     await Promise.all(opened);
   });
@@ -63,8 +48,8 @@ describe('when', () => {
       '[devices.soft0]\ndriver = "soft"\nqueues = 1\n[devices.soft0.faults]\ndelay_millis = 5000\n',
     );
     const supervisor = started.process.pid as number;
-    const connection = await open(started);
-    const observer = await open(started);
+    const connection = await open(started, PATIENT);
+    const observer = await open(started, PATIENT);
     const queue = await connection.requestQueue({ algorithm: 'crc32' });
     const region = await connection.share(4096);
     const source = { region, offset: 0, bytes: 4096 };

@@ -5,35 +5,18 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { describe, expect, it } from 'vitest';
+import type { Connection } from '../../src/client/connection.ts';
 import type { Completion } from '../../src/client/request.ts';
 import { F_VERSION, LEDGER_BYTES, RECORDS_MAX } from '../../src/daemon/engine/ledger-layout.ts';
 import { LEDGER_HANDLE } from '../../src/daemon/engine/ledger.ts';
 import { mapShared } from '../../src/sys/memory.ts';
 import { withCustodian } from '../fixtures/custodian-peer.ts';
-import { currentPid, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { currentPid, eventually, type TestDaemon } from '../fixtures/daemon.ts';
+import { open, start, stopAfterEach } from '../fixtures/each-daemon.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 
-let daemon: TestDaemon | undefined;
-const connections: Connection[] = [];
-
-afterEach(async () => {
-  for (const connection of connections.splice(0)) await connection.close();
-  await daemon?.stop();
-  daemon = undefined;
-});
-
-async function start(configuration?: string): Promise<TestDaemon> {
-  daemon = await startDaemon(configuration);
-  return daemon;
-}
-
-async function open({ runtimeDir }: TestDaemon, slots = 256): Promise<Connection> {
-  const connection = await connect({ runtimeDir, slots });
-  connections.push(connection);
-  return connection;
-}
+stopAfterEach();
 
 /** Kills a process and waits until its successor serves. */
 async function kill(started: TestDaemon, role: string): Promise<void> {

@@ -3,19 +3,18 @@
 
 import type { Logger } from 'pino';
 import { present } from '../../shared/assert.ts';
-import { channelGeometry, formatChannel, isSlotCount } from '../../shared/channel/layout.ts';
+import { isSlotCount } from '../../shared/channel/layout.ts';
 import { errorCode, WarpError } from '../../shared/errors.ts';
 import {
   CHANNEL_SLOTS_DEFAULT,
   CHANNEL_SLOTS_MAX,
   CHANNEL_SLOTS_MIN,
-  KEY_BYTES_MAX,
   REGION_BYTES_MAX,
 } from '../../shared/limits.ts';
-import { type AlgorithmName, isAlgorithmName, LEVEL_MAX, sessionKind } from '../../shared/operations.ts';
+import { type AlgorithmName, isAlgorithmName } from '../../shared/operations.ts';
 import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
-import { createSealedMemory, mapShared, roundToPages } from '../../sys/memory.ts';
+import { createSealedMemory, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
 import { packageVersion } from '../../shared/package-files.ts';
 import type { LimitsConfiguration } from '../config/schema.ts';
@@ -23,9 +22,11 @@ import type { brokerContract, engineContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import { Account, resources } from './accounts.ts';
 import { type Caller, isAdministrator } from './caller.ts';
+import { createChannelMemory } from './channel-memory.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
 import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
+import { checkSessionParameters } from './session-parameters.ts';
 import { HeldChannel } from './streams/held-channel.ts';
 import type { PayloadRegion } from './streams/payload-memory.ts';
 import type { Tokens } from './tokens.ts';
@@ -335,7 +336,7 @@ export class BrokerService {
   ): Promise<GivenResponse<'OpenSession'>> {
     const operation = `open a session for "${request.algorithm}"`;
     const { client, engine } = await this.client(connection, request.channel, operation);
-    const { algorithm, parameters } = checkParameters(request, operation);
+    const { algorithm, parameters } = checkSessionParameters(request, operation);
     const session = client.freeSessionNumber();
     const lent = new Leased(client.account.charge('sessions', 1));
     client.sessions.set(session, lent);
@@ -520,54 +521,4 @@ function checkTransport({ transport }: ReceivedRequest<'OpenChannel'>, { isLocal
 function giveBack(lent: Map<number, Leased>, number: number, leased: Leased): void {
   if (lent.get(number) === leased) lent.delete(number);
   leased.release();
-}
-
-/** The memory of a channel, ready for its client. The caller closes it. */
-function createChannelMemory(slots: number): Fd {
-  const geometry = channelGeometry(slots);
-  const memory = createSealedMemory('warpdrive-channel', geometry.totalBytes);
-  try {
-    const mapping = mapShared(memory, geometry.totalBytes);
-    formatChannel(mapping.words(), geometry);
-    mapping.unmap();
-    return memory;
-  } catch (error) {
-    memory.close();
-    throw error;
-  }
-}
-
-function checkParameters(request: ReceivedRequest<'OpenSession'>, operation: string) {
-  const { algorithm, parameters: given, level, key } = request;
-  const kind = isAlgorithmName(algorithm) ? sessionKind(algorithm) : 'none';
-  if (!isAlgorithmName(algorithm) || kind === 'none') {
-    throw new WarpError('INVALID_ARGUMENT', {
-      operation,
-      found: 'its requests need no session, or there is no such algorithm',
-    });
-  }
-  if (given !== kind) {
-    throw new WarpError('INVALID_ARGUMENT', {
-      operation,
-      found: `"${given ?? 'nothing'}" given`,
-      hint: `give a ${kind}`,
-    });
-  }
-  if (kind === 'level') {
-    const value = level ?? 0;
-    if (value <= LEVEL_MAX) return { algorithm, parameters: { kind, level: value } as const };
-    throw new WarpError('INVALID_ARGUMENT', {
-      operation,
-      found: `level ${value}`,
-      hint: `use 0 to ${LEVEL_MAX}`,
-    });
-  }
-  if (key?.length !== KEY_BYTES_MAX) {
-    throw new WarpError('INVALID_ARGUMENT', {
-      operation,
-      found: `a key of ${key?.length ?? 0} bytes`,
-      hint: `give ${KEY_BYTES_MAX} bytes`,
-    });
-  }
-  return { algorithm, parameters: { kind, key: key.toString('base64') } as const };
 }

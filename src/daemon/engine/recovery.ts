@@ -61,8 +61,8 @@ interface Left {
 }
 
 /**
- * Puts each request in flight where it belongs; completes all where the channel is to end. The channel has its queues, regions and sessions again, and no device
- * holds anything of it.
+ * Puts each request in flight where it belongs; completes all where the channel is to end. The channel has its queues,
+ * regions and sessions again, and no device holds anything of it.
  */
 export function recoverRequests(channel: Channel): Recovery {
   const found = noRecovery();
@@ -84,12 +84,11 @@ export function recoverRequests(channel: Channel): Recovery {
     if (!canRun || (wasStarted && !isPure(request, left))) {
       found.interrupted += 1;
       channel.interrupt(slot, INTERRUPTED, wasStarted ? RAN_MAYBE : RAN_NO);
-      if (queue === undefined) continue;
-      queue.completed += 1;
+      if (queue !== undefined) queue.completed += 1;
       continue;
     }
     queue.inFlight += 1;
-    if (wasStarted || kind !== (kind & ~RERUN)) {
+    if (wasStarted || (kind & RERUN) !== 0) {
       found.rerun += 1;
       channel.markRerun(slot);
       queue.device.submitSuspect(queue, slot);

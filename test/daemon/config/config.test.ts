@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfiguration } from '../../../src/daemon/config/config.ts';
+import { requireInEffect } from '../../../src/daemon/config/in-effect.ts';
 import { configurationSchema } from '../../../src/daemon/config/schema.ts';
 import { packageRoot } from '../../../src/shared/package-files.ts';
 import { configure, refusal } from './fixtures.ts';
@@ -21,7 +22,8 @@ describe('a configuration', () => {
 
   it('shipped as an example passes', () => {
     const example = readConfiguration(join(packageRoot, 'systemd/warpdrived.toml'), { uid: 1_000 });
-    expect(Object.keys(example.tenants)).toEqual(['frontend', 'nightly', 'default']);
+    expect(() => requireInEffect(example)).not.toThrow();
+    expect(example.limits.channels).toBe(64);
   });
 
   it('puts numbers beside the names of users and groups', () => {
