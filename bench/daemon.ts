@@ -2,12 +2,13 @@
 // It runs as the caller, without privileges or hardware devices.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { endChild } from './children.ts';
+import { tenantsConfiguration } from './tenants.ts';
 
 const START_MILLIS_MAX = 30_000;
 const STOP_MILLIS_MAX = 15_000;
@@ -15,6 +16,11 @@ const LOG_TAIL_BYTES = 2_000;
 
 /** Which library the soft device uses: the fastest of the host, or node's own. */
 export type SoftBackend = 'auto' | 'node';
+/** `tenants`: the one in which clients say which tenant they are. */
+export type DaemonKind = SoftBackend | 'tenants';
+
+/** The user "nobody": tenants can't be declared to a daemon of root. */
+const UNPRIVILEGED = 65_534;
 
 export interface Daemon {
   readonly runtimeDir: string;
@@ -22,18 +28,26 @@ export interface Daemon {
 }
 
 /** Starts a daemon below `folder` and waits until it is ready. */
-export async function startDaemon(backend: SoftBackend, folder: string): Promise<Daemon> {
-  const runtimeDir = join(folder, `run-${backend}`);
-  const config = join(folder, `${backend}.toml`);
-  const log = join(folder, `${backend}.log`);
+export async function startDaemon(kind: DaemonKind, folder: string): Promise<Daemon> {
+  const runtimeDir = join(folder, `run-${kind}`);
+  const config = join(folder, `${kind}.toml`);
+  const log = join(folder, `${kind}.log`);
   mkdirSync(runtimeDir, { mode: 0o700 });
-  writeFileSync(config, configOf(backend));
+  writeFileSync(config, configOf(kind));
+  const asOther = kind === 'tenants' && process.getuid?.() === 0 ? UNPRIVILEGED : undefined;
+  if (asOther !== undefined) {
+    chownSync(runtimeDir, asOther, asOther);
+    for (const path of [folder, runtimeDir]) chmodSync(path, 0o755);
+  }
   const logFd = openSync(log, 'a', 0o600);
   const program = fileURLToPath(new URL('../src/daemon/main.js', import.meta.url));
   const child = spawn(
     process.execPath,
     [program, '--runtime-dir', runtimeDir, '--config', config, '--log-level', 'warn'],
-    { stdio: ['ignore', 'pipe', logFd, 'ipc'] },
+    {
+      stdio: ['ignore', 'pipe', logFd, 'ipc'],
+      ...(asOther === undefined ? {} : { uid: asOther, gid: asOther }),
+    },
   ) as ChildProcessByStdio<null, Readable, null>;
   closeSync(logFd);
   const stop = () => endChild(child, () => child.kill('SIGTERM'), STOP_MILLIS_MAX);
@@ -47,10 +61,11 @@ export async function startDaemon(backend: SoftBackend, folder: string): Promise
   return { runtimeDir, stop };
 }
 
-function configOf(backend: SoftBackend): string {
+function configOf(kind: DaemonKind): string {
+  if (kind === 'tenants') return tenantsConfiguration;
   return (
     ['[devices.null0]', 'driver = "null"', '', '[devices.soft0]', 'driver = "soft"']
-      .concat(backend === 'auto' ? [] : [`backend = "${backend}"`])
+      .concat(kind === 'auto' ? [] : [`backend = "${kind}"`])
       // grpc_memory connects more clients than one user has by default.
       .concat('', '[limits]', 'channels = 6000')
       .join('\n')

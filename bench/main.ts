@@ -2,9 +2,10 @@
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command as Program, InvalidArgumentError } from 'commander';
-import { type Daemon, type SoftBackend, startDaemon } from './daemon.ts';
+import { type Daemon, type DaemonKind, startDaemon } from './daemon.ts';
+import { fairnessGroup } from './figures/fairness.ts';
 import type { Group, Place } from './figures/figure.ts';
 import { grpcGroups } from './figures/grpc.ts';
 import { spinningGroup, wakingGroup } from './figures/latency.ts';
@@ -24,6 +25,7 @@ const groups: readonly Group[] = [
   ...throughputGroups,
   ...grpcGroups,
   restartGroup,
+  fairnessGroup,
 ];
 const figureNames = groups.flatMap(({ figures }) => figures.map(({ name }) => name));
 
@@ -36,6 +38,7 @@ interface Options {
   readonly only?: readonly string[];
   readonly rounds?: number;
   readonly short: boolean;
+  readonly svg?: string;
   readonly check: boolean;
 }
 
@@ -50,6 +53,7 @@ const options = new Program('npm run bench --')
   )
   .option('--rounds <number>', `rounds of each (default: ${ROUNDS_DEFAULT})`, parseRounds)
   .option('--short', `fewer rounds (${ROUNDS_SHORT}) of shorter turns`, false)
+  .option('--svg <file>', 'draw the shares of "fairness" over time into a file')
   .option('--check', 'end with 1 where a bar is missed', false)
   .parse()
   .opts<Options>();
@@ -87,14 +91,15 @@ function parseRounds(text: string): number {
 }
 
 /** Measures what was asked for; whatever it started has ended when it returns or throws. */
-async function measure({ only, rounds, short }: Options, signal: AbortSignal): Promise<Result[]> {
+async function measure({ only, rounds, short, svg }: Options, signal: AbortSignal): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), 'warpdrive-bench-'));
-  const daemons = new Map<SoftBackend, Promise<Daemon>>();
+  const daemons = new Map<DaemonKind, Promise<Daemon>>();
   const progress = startProgress(process.stderr);
   const place: Place = {
-    runtimeDir: async (backend) => {
-      const daemon = daemons.get(backend) ?? startDaemon(backend, folder);
-      daemons.set(backend, daemon);
+    picturePath: svg === undefined ? undefined : resolve(svg),
+    runtimeDir: async (kind) => {
+      const daemon = daemons.get(kind) ?? startDaemon(kind, folder);
+      daemons.set(kind, daemon);
       return (await daemon).runtimeDir;
     },
     compile: (name) => compileYardstick(name, folder),

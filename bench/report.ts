@@ -62,18 +62,20 @@ const verdictStyles: Readonly<Record<string, Style>> = {
 function rowOf(result: Result): Row {
   return {
     figure: result.name,
-    ours: formatNumber(result.value),
-    yardstick: formatNumber(result.yardstick),
+    ours: formatNumber(result.value, result.unit),
+    yardstick: formatNumber(result.yardstick, result.unit),
     unit: result.unit,
-    ratio: formatNumber(result.ratio),
+    ratio: formatNumber(result.ratio, result.unit),
     bar: formatBar(result),
     verdict: verdictOf(result),
     note: result.note ?? '',
   };
 }
 
-function formatNumber(value: number | null): string {
+function formatNumber(value: number | null, unit: string): string {
   if (value === null) return '-';
+  // Close to 1 is what counts.
+  if (unit === '1') return value.toFixed(4);
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toFixed(digits);
 }

@@ -2,13 +2,14 @@
 // Figures that are measured together, by contestants that take turns, are a group.
 
 import type { Command } from '../contestant.ts';
-import type { SoftBackend } from '../daemon.ts';
+import type { DaemonKind } from '../daemon.ts';
 import type { Better, MetricName } from '../rounds.ts';
 
-export type Unit = 'us' | 'ms' | 'M/s' | 'k/s' | 'MB/s' | 'KiB';
+export type Unit = '1' | 'us' | 'ms' | 'M/s' | 'k/s' | 'MB/s' | 'KiB';
 
 /** What contestants' own units (microseconds, entries and bytes per second, bytes) are divided by. */
 export const unitScale: Readonly<Record<Unit, number>> = {
+  '1': 1,
   us: 1,
   ms: 1e3,
   'M/s': 1e6,
@@ -38,7 +39,9 @@ export interface Figure {
 /** Where contestants find what they need. */
 export interface Place {
   /** The runtime folder of a daemon, which is started when first asked for. */
-  runtimeDir(backend: SoftBackend): Promise<string>;
+  runtimeDir(kind: DaemonKind): Promise<string>;
+  /** Where a picture of the shares is to go, if it is wanted. */
+  readonly picturePath: string | undefined;
   /** A C yardstick's program; undefined without a C compiler. */
   compile(name: string): Command | undefined;
 }

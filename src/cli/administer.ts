@@ -1,33 +1,13 @@
-// warpctl tenants, mdevs, drain, revoke, reload: what administrators see and do.
+// warpctl mdevs, drain, revoke, reload: what administrators see and do.
 
 import type { Administration } from '../client/index.ts';
 import { type Column, formatTable, type Output } from './output.ts';
-import { formatBytes, formatCount } from './units.ts';
-
-const tenantColumns: readonly Column[] = [
-  { title: 'TENANT', align: 'left' },
-  { title: 'RESOURCE', align: 'left' },
-  { title: 'USED', align: 'right' },
-  { title: 'LIMIT', align: 'right' },
-];
 
 const mdevColumns: readonly Column[] = [
   { title: 'UUID', align: 'left' },
   { title: 'DEVICE', align: 'left' },
   { title: 'TYPE', align: 'left' },
 ];
-
-export async function showTenants(administration: Administration, output: Output): Promise<void> {
-  const tenants = await administration.tenants();
-  const rows = tenants.flatMap(({ name, usage }) =>
-    usage.map(({ resource, used, limit }) => {
-      const format = resource.endsWith('_bytes') ? formatBytes : formatCount;
-      return [name, resource, format(used), format(limit)];
-    }),
-  );
-  const text = rows.length === 0 ? 'Nothing is lent to anybody.\n' : formatTable(tenantColumns, rows);
-  output.show({ tenants }, text);
-}
 
 export async function showOwnMdevs(administration: Administration, output: Output): Promise<void> {
   const mdevs = await administration.mdevs();
@@ -58,9 +38,13 @@ export async function drain(
 export async function revoke(
   administration: Administration,
   output: Output,
-  { channel, queue }: { readonly channel: number; readonly queue: number },
+  {
+    channel,
+    queue,
+    graceMillis,
+  }: { readonly channel: number; readonly queue: number; readonly graceMillis: number },
 ): Promise<void> {
-  await administration.revoke(channel, queue);
+  await administration.revoke(channel, queue, graceMillis);
   const what = queue === 0 ? `channel ${channel}` : `queue ${queue} of channel ${channel}`;
   output.show({ channel, queue }, `${what} was taken back\n`);
 }

@@ -6,8 +6,9 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { Administration, connect, type Connection, WarpError } from '../client/index.ts';
 import { packageVersion } from '../shared/package-files.ts';
+import type { Picture } from '../shared/picture.ts';
 import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
-import { drain, reload, revoke, showOwnMdevs, showTenants } from './administer.ts';
+import { drain, reload, revoke, showOwnMdevs } from './administer.ts';
 import { showDevices } from './devices.ts';
 import { runDoctor } from './doctor/doctor.ts';
 import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
@@ -17,7 +18,10 @@ import { showMdevs, showMdevTypes } from './mdev.ts';
 import { Output } from './output.ts';
 import { ping } from './ping.ts';
 import { showQueues } from './queues.ts';
+import { readPicture } from './picture.ts';
 import { showStatus } from './status.ts';
+import { showTenants } from './tenants.ts';
+import { showTop } from './top.ts';
 
 const LEVELS = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 const LEVEL_DEFAULT = 6;
@@ -102,6 +106,23 @@ program
   });
 
 program
+  .command('tenants')
+  .description('list the tenants: what they have, and how often they were refused')
+  .action(async () => showTenants(await takePicture(), output));
+
+program
+  .command('top')
+  .description('show who uses the devices at the moment, until interrupted')
+  .option('--once', 'measure once and end', false)
+  .option('--interval <millis>', 'how long to measure', integerWithin(50, TIMEOUT_MILLIS_MAX), 1_000)
+  .action(async ({ once, interval }: { readonly once: boolean; readonly interval: number }) => {
+    const controller = new AbortController();
+    process.once('SIGINT', () => controller.abort());
+    const options = { isOnce: once, intervalMillis: interval, signal: controller.signal };
+    await showTop(takePicture, output, options);
+  });
+
+program
   .command('ping')
   .description('measure round trips of a request that does nothing')
   .option('-n, --count <number>', 'how many', integerWithin(1, PING_COUNT_MAX), 1_000)
@@ -110,11 +131,6 @@ program
       ping(connection, output, { count, timeoutMillis: program.opts<GlobalOptions>().timeout }),
     ),
   );
-
-program
-  .command('tenants')
-  .description('for administrators: tenants that have something lent, with their limits')
-  .action(() => withAdministration((administration) => showTenants(administration, output)));
 
 program
   .command('mdevs')
@@ -135,8 +151,16 @@ program
   .description('for administrators: take a channel back from whoever has it, or one of its queues')
   .argument('<channel>', 'its number, as "warpctl queues" tells', integerWithin(1, Number.MAX_SAFE_INTEGER))
   .argument('[queue]', 'the number of a queue', integerWithin(1, 65_535))
-  .action((channel: number, queue = 0) =>
-    withAdministration((administration) => revoke(administration, output, { channel, queue })),
+  .option(
+    '--grace <millis>',
+    'how long its requests may take to complete',
+    integerWithin(0, TIMEOUT_MILLIS_MAX),
+    0,
+  )
+  .action((channel: number, queue: number | undefined, { grace }: { readonly grace: number }) =>
+    withAdministration((administration) =>
+      revoke(administration, output, { channel, queue: queue ?? 0, graceMillis: grace }),
+    ),
   );
 
 program
@@ -179,6 +203,12 @@ function addLevelOptions(command: Command): void {
     command.addOption(new Option(`-${level}`).hideHelp());
     command.on(`option:${level}`, () => command.setOptionValueWithSource('level', level, 'cli'));
   }
+}
+
+function takePicture(): Promise<Picture> {
+  const { runtimeDir, timeout } = program.opts<GlobalOptions>();
+  const folder = runtimeDir ?? defaultRuntimeDir(process.env, process.getuid?.() ?? 0);
+  return readPicture(resolve(folder), timeout);
 }
 
 /** Runs a command; its result is the exit code, nothing means success. */

@@ -50,12 +50,16 @@ export class Administration {
     );
   }
 
-  /** Takes a channel back, or one queue of it. Throws NO_SUCH_CHANNEL, NO_SUCH_QUEUE. */
-  async revoke(channel: number, queue = 0): Promise<void> {
-    await this.#control.call('Admin/RevokeLease', { channel, queue }, `take back channel ${channel}`);
+  /**
+   * Takes a channel back, or one queue of it. Requests that were taken from a channel may take `graceMillis` to
+   * complete; the call doesn't wait for that. Throws NO_SUCH_CHANNEL, NO_SUCH_QUEUE.
+   */
+  async revoke(channel: number, queue = 0, graceMillis = 0): Promise<void> {
+    const request = { channel, queue, graceMillis };
+    await this.#control.call('Admin/RevokeLease', request, `take back channel ${channel}`);
   }
 
-  /** Applies what has changed in the configuration; resolves with the changes. Throws UNSUPPORTED. */
+  /** Applies what has changed in the configuration; resolves with the changes. Throws CONFIG_INVALID, RELOADING. */
   async reload(isDryRun = false): Promise<readonly string[]> {
     const operation = 'reload the configuration';
     return (await this.#control.call('Admin/Reload', { dryRun: isDryRun }, operation)).changes;

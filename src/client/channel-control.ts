@@ -77,12 +77,13 @@ export class ChannelControl {
     name: Name,
     request: Omit<RequestTo<Name>, 'channel'>,
     operation: string,
+    patienceMillis = 0,
   ): Promise<ResponseFrom<Name>> {
     const named = { channel: this.channel, ...request } as RequestTo<Name>;
     return this.repeat(async () => {
       try {
         await this.#resuming;
-        return await this.#control.call(name, named, operation);
+        return await this.#control.call(name, named, operation, patienceMillis);
       } catch (error) {
         if (error instanceof WarpError && error.code === 'NOT_RESUMED') await this.#resume();
         throw error;

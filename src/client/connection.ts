@@ -32,6 +32,8 @@ export interface ConnectOptions {
   readonly slots?: number;
   /** How long each call to the daemon may take, milliseconds. 5000 by default. */
   readonly timeoutMillis?: number;
+  /** For tests, where the daemon's configuration allows it: the tenant to be. */
+  readonly tenant?: string;
   /** For how long a lost daemon is waited for, milliseconds. 30000 by default. */
   readonly reconnectMillis?: number;
   /** Only this way to the daemon; by default the first that works: 'fast-path', 'grpc', 'grpcs'. */
@@ -50,12 +52,20 @@ export interface QueueOptions {
   readonly mode?: 'shared' | 'direct';
   /** Requests in flight, at most the connection's slots; all of them by default. */
   readonly depth?: number;
+  /**
+   * How long to wait in line if the tenant has as many queues as it may, milliseconds; 0, the default, not at all. The
+   * daemon may allow less.
+   */
+  readonly waitMillis?: number;
 }
 
 export type DeviceInfo = ResponseFrom<'ListDevices'>['devices'][number];
 export type StatusInfo = ResponseFrom<'GetStatus'>;
+export type WaitingInfo = ResponseFrom<'ListQueues'>['waiting'][number];
 export type QueueInfo = ResponseFrom<'ListQueues'>['queues'][number];
 
+/** A day: what the daemon allows at most. */
+const WAIT_MILLIS_MAX = 86_400_000;
 const FIRST_PAUSE_MILLIS = 10;
 const LONGEST_PAUSE_MILLIS = 1_000;
 
@@ -90,6 +100,7 @@ interface Progress {
 export class Connection {
   readonly runtimeDir: string;
   readonly #slots: number;
+  readonly #tenant: string;
   readonly #reconnectMillis: number;
   readonly #transport: Transport;
   readonly #control: Control;
@@ -111,6 +122,7 @@ export class Connection {
     this.#transport = transport;
     this.#control = transport.control;
     this.#slots = options.slots ?? CHANNEL_SLOTS_DEFAULT;
+    this.#tenant = options.tenant ?? '';
     this.#reconnectMillis = options.reconnectMillis ?? 30_000;
   }
 
@@ -141,6 +153,11 @@ export class Connection {
   /** Queues that are lent: this user's own; all, for root and the daemon's user. */
   async queues(): Promise<QueueInfo[]> {
     return (await this.#control.call('ListQueues', {}, 'list the queues')).queues;
+  }
+
+  /** Calls that wait in line for a queue: as with `queues`. */
+  async waiting(): Promise<WaitingInfo[]> {
+    return (await this.#control.call('ListQueues', {}, 'list who waits in line')).waiting;
   }
 
   /** Asks for a queue. Throws NO_SUCH_ALGORITHM, NO_SUCH_DEVICE, QUOTA_EXCEEDED, UNSUPPORTED. */
@@ -248,7 +265,8 @@ export class Connection {
 
   /** Opens a channel. It is not the connection's until it is put into `#open`. */
   async #openChannel(): Promise<Open> {
-    const opened = await this.#transport.openChannel(this.#slots, (reason) => {
+    const wanted = { slots: this.#slots, tenant: this.#tenant };
+    const opened = await this.#transport.openChannel(wanted, (reason) => {
       if (this.#open?.path === opened.path) this.#lose(reason);
     });
     const { path } = opened;
@@ -342,14 +360,20 @@ export class Connection {
 }
 
 function requestQueue(control: ChannelControl, options: QueueOptions): Promise<ResponseFrom<'RequestQueue'>> {
-  const { algorithm, device = '', mode = 'shared', depth = 0 } = options;
+  const { algorithm, device = '', mode = 'shared', depth = 0, waitMillis = 0 } = options;
   const operation = `request a queue for "${algorithm}"`;
   if (mode !== 'shared' && mode !== 'direct') {
     const found = `mode "${String(mode)}"`;
     throw new WarpError('INVALID_ARGUMENT', { operation, found, hint: 'use "shared" or "direct"' });
   }
   const queueMode = mode === 'direct' ? 'QUEUE_MODE_DIRECT' : 'QUEUE_MODE_SHARED';
-  return control.call('RequestQueue', { algorithm, device, depth, mode: queueMode }, operation);
+  if (!Number.isInteger(waitMillis) || waitMillis < 0 || waitMillis > WAIT_MILLIS_MAX) {
+    const found = `waitMillis ${String(waitMillis)}`;
+    const hint = `give a whole number from 0 to ${WAIT_MILLIS_MAX}`;
+    throw new WarpError('INVALID_ARGUMENT', { operation, found, hint });
+  }
+  const request = { algorithm, device, depth, mode: queueMode, waitMillis } as const;
+  return control.call('RequestQueue', request, operation, waitMillis);
 }
 
 async function openSession(

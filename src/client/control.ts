@@ -101,14 +101,18 @@ export class Control {
     });
   }
 
-  /** Calls a method. `operation` is what an error names as attempted; NO_DAEMON where nobody answers. */
+  /**
+   * Calls a method. `operation` is what an error names as attempted; NO_DAEMON where nobody answers. `patienceMillis`:
+   * how much longer than others the daemon may take, since it was asked to wait.
+   */
   call<Name extends Method>(
     name: Name,
     request: RequestTo<Name>,
     operation: string,
+    patienceMillis = 0,
   ): Promise<ResponseFrom<Name>> {
     const { path, requestSerialize, responseDeserialize } = methodDefinition(name);
-    const deadline = Date.now() + this.timeoutMillis;
+    const deadline = Date.now() + this.timeoutMillis + patienceMillis;
     return new Promise((resolve, reject) => {
       this.client.makeUnaryRequest(
         path,

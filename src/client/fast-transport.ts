@@ -12,7 +12,7 @@ import { FastPath } from './fast-path.ts';
 import { redeemToken } from './redeem.ts';
 import type { Region } from './region.ts';
 import type { OnEnded } from './request-path.ts';
-import type { OpenedChannel, SharedMemory, Transport } from './transport.ts';
+import type { OpenedChannel, SharedMemory, Transport, WantedChannel } from './transport.ts';
 
 export class FastTransport implements Transport {
   readonly name = 'fast-path';
@@ -24,8 +24,8 @@ export class FastTransport implements Transport {
     this.#fdSocket = join(runtimeDir, FD_SOCKET);
   }
 
-  async openChannel(slots: number, onEnded: OnEnded): Promise<OpenedChannel> {
-    const grant = await this.control.call('OpenChannel', { slots }, 'connect');
+  async openChannel(wanted: WantedChannel, onEnded: OnEnded): Promise<OpenedChannel> {
+    const grant = await this.control.call('OpenChannel', wanted, 'connect');
     const [memory, doorbell] = await this.#redeem(grant.token, 2, `channel ${grant.channel}`);
     assert(memory !== undefined && doorbell !== undefined, 'a channel has memory and a doorbell');
     return { ...grant, path: new FastPath(memory, doorbell, grant.bytes, onEnded) };

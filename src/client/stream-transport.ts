@@ -9,7 +9,7 @@ import type { Control } from './control.ts';
 import type { Region } from './region.ts';
 import type { OnEnded } from './request-path.ts';
 import { beginExchange, StreamPath } from './stream-path.ts';
-import type { OpenedChannel, SharedMemory, Transport } from './transport.ts';
+import type { OpenedChannel, SharedMemory, Transport, WantedChannel } from './transport.ts';
 
 export class StreamTransport implements Transport {
   readonly name: 'grpc' | 'grpcs';
@@ -20,9 +20,13 @@ export class StreamTransport implements Transport {
     this.control = control;
   }
 
-  async openChannel(slots: number, onEnded: OnEnded): Promise<OpenedChannel> {
-    const grant = await this.control.call('OpenChannel', { slots, transport: 'TRANSPORT_STREAM' }, 'connect');
-    return { ...grant, path: new StreamPath(beginExchange(this.control), grant.channel, slots, onEnded) };
+  async openChannel(wanted: WantedChannel, onEnded: OnEnded): Promise<OpenedChannel> {
+    const request = { ...wanted, transport: 'TRANSPORT_STREAM' } as const;
+    const grant = await this.control.call('OpenChannel', request, 'connect');
+    return {
+      ...grant,
+      path: new StreamPath(beginExchange(this.control), grant.channel, wanted.slots, onEnded),
+    };
   }
 
   share(_control: ChannelControl, bytes: number): Promise<SharedMemory> {

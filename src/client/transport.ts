@@ -10,6 +10,12 @@ import type { OnEnded, RequestPath } from './request-path.ts';
  */
 export type TransportName = 'fast-path' | 'grpc' | 'grpcs';
 
+export interface WantedChannel {
+  readonly slots: number;
+  /** The tenant to be, where the daemon lets clients say so; else empty. */
+  readonly tenant: string;
+}
+
 export interface OpenedChannel {
   readonly path: RequestPath;
   readonly channel: number;
@@ -25,7 +31,7 @@ export interface SharedMemory {
 export interface Transport {
   readonly name: TransportName;
   readonly control: Control;
-  openChannel(slots: number, onEnded: OnEnded): Promise<OpenedChannel>;
+  openChannel(wanted: WantedChannel, onEnded: OnEnded): Promise<OpenedChannel>;
   /** Memory for a region. Its number is in `arriving` from the moment that the daemon may know it. */
   share(control: ChannelControl, bytes: number, arriving: Set<number>): Promise<SharedMemory>;
   /** The same again for a region that the daemon has lost: same address, same contents. Returns its number. */

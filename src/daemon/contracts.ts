@@ -21,11 +21,21 @@ const algorithm = z.enum(algorithmNames);
 const count = z.number().int().nonnegative();
 const handle = z.number().int().positive();
 
+const rate = z.strictObject({ perSecond: z.number().positive(), burst: z.number().positive() });
+
 const tenantLimits = z.strictObject({
   weight: z.number().positive(),
   inFlightMax: z.number().int().positive(),
   requestBytesMax: z.number().int().positive(),
+  requestNanosMax: z.number().positive(),
+  operations: rate.optional(),
+  bytes: rate.optional(),
+  /** Names of the devices that it may use; all if left out. */
+  devices: z.array(z.string()).optional(),
+  faultsSlowed: z.number().int().positive(),
+  faultsStopped: z.number().int().positive(),
 });
+const tenantName = z.string().max(128);
 
 /** A process, named for good: the number alone could come to mean another one. */
 const processName = z.strictObject({
@@ -40,7 +50,7 @@ export type ProcessName = z.infer<typeof processName>;
 export const channelSetup = z.strictObject({
   channel,
   slots: count,
-  tenant: z.string().max(128),
+  tenant: tenantName,
   limits: tenantLimits,
   owner: processName,
   /** In hexadecimal. */
@@ -73,6 +83,18 @@ const queueStatus = z.strictObject({
   completed: count,
 });
 
+/** What a tenant has had of a device, as engine/usage.ts counts it. */
+const usageCounts = z.strictObject({
+  tenant: z.string(),
+  device: z.string(),
+  requests: count,
+  failed: count,
+  bytes: count,
+  deviceNanos: z.number().nonnegative(),
+  waitMillis: z.number().nonnegative(),
+  waits: z.array(count),
+});
+
 const channelInventory = z.strictObject({
   setup: channelSetup,
   queues: z.array(z.strictObject({ queue, device: z.string(), algorithm })),
@@ -87,6 +109,9 @@ export const CHANNELS_LISTED_MAX = 100;
 /** Queues in one list: the engine makes it between requests, so it has to be short. */
 export const QUEUES_LISTED_MAX = 1_000;
 
+/** Tenants in one part of their usage. */
+export const TENANTS_LISTED_MAX = 100;
+
 /** What the engine does for the broker. */
 export const engineContract = {
   /** Descriptors: the channel's memory, the engine's end of the doorbell. */
@@ -95,9 +120,12 @@ export const engineContract = {
     reply: nothing,
     fds: 2,
   },
-  /** `reason`: what its client is told. */
+  /**
+   * `reason`: what its client is told. With a grace period nothing more is taken from it, and it ends when what was
+   * taken has completed, or when the period is over; the answer doesn't wait for that.
+   */
   closeChannel: {
-    request: z.strictObject({ channel, reason: z.enum(['CLIENT_CLOSED', 'REVOKED']) }),
+    request: z.strictObject({ channel, reason: z.enum(['CLIENT_CLOSED', 'REVOKED']), graceMillis: count }),
     reply: nothing,
     fds: 0,
   },
@@ -155,6 +183,24 @@ export const engineContract = {
   },
   /** Answered when no request in flight uses it any more. */
   removeRegion: { request: z.strictObject({ channel, region }), reply: nothing, fds: 0, isPatient: true },
+  /** Sets other limits for tenants, at once and also for what they have. */
+  configureTenants: {
+    request: z.strictObject({
+      tenants: z.array(z.strictObject({ tenant: tenantName, limits: tenantLimits })),
+    }),
+    reply: nothing,
+    fds: 0,
+  },
+  /** What tenants use and have had, in parts of TENANTS_LISTED_MAX: those from a number on, in the order they came. */
+  usage: {
+    request: z.strictObject({ from: count }),
+    reply: z.strictObject({
+      tenants: z.array(z.strictObject({ tenant: z.string(), weight: z.number(), inFlight: count })),
+      usage: z.array(usageCounts),
+      isLast: z.boolean(),
+    }),
+    fds: 0,
+  },
   status: {
     request: nothing,
     reply: z.strictObject({ devices: z.array(deviceStatus), channels: count, turns: count }),
@@ -186,12 +232,27 @@ const processIdentity = z.strictObject({
   /** When the process started, clock ticks since boot: with the pid, it names one process for good. */
   startTicks: z.string(),
   command: z.string(),
+  /** All its groups. */
+  gids: z.array(count),
+  /** Its control group, a path from the root of the hierarchy. */
+  cgroup: z.string().optional(),
 });
 export type ProcessIdentity = z.infer<typeof processIdentity>;
 
 /** What the custodian does for broker and engine. */
 export const custodianContract = {
-  configuration: { request: nothing, reply: configurationSchema, fds: 0 },
+  /** `isFollowing`: tell the caller of others, by `reconfigure`. */
+  configuration: {
+    request: z.strictObject({ isFollowing: z.boolean() }),
+    reply: configurationSchema,
+    fds: 0,
+  },
+  /** Reads the configuration file again; answers what changes, a line for each key. */
+  reload: {
+    request: z.strictObject({ isDry: z.boolean(), uid: count, pid: count }),
+    reply: z.strictObject({ changes: z.array(z.string()) }),
+    fds: 0,
+  },
   /** Who a process is; null if there is none with this number. */
   identify: {
     request: z.strictObject({ pid: z.number().int().positive() }),
@@ -205,10 +266,13 @@ export const custodianContract = {
   giveBack: { request: nothing, reply: nothing, fds: 0 },
 } as const;
 
+/** What the broker does for the custodian. */
+export const followerContract = {
+  /** Another configuration is in force. */
+  reconfigure: { request: configurationSchema, reply: nothing, fds: 0 },
+} as const;
+
 /** What the engine does for the custodian. */
 export const vaultContract = {
   takeBack: { request: z.strictObject({ handles: z.array(handle) }), reply: nothing, fds: 'handles' },
 } as const;
-
-/** The side of a link that only calls. */
-export const noContract = {} as const;

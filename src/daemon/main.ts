@@ -85,6 +85,7 @@ async function supervise(options: RoleOptions): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.on('SIGHUP', () => supervisor.reload());
   // Started with a channel to the parent, as a demonstration or a test does: goes with it, however it ends.
   process.once('disconnect', () => stop('the parent is gone'));
   try {

@@ -61,11 +61,21 @@ export function endWhenTold(log: Logger, stop: (reason: string) => Promise<void>
   // A signal often goes to the whole process group. Under a supervisor it is the supervisor's to act on, in order.
   const isSupervised = process.send !== undefined;
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, isSupervised ? () => {} : end);
+  // One that is sent to the whole group is meant for the custodian.
+  process.on('SIGHUP', () => {});
   process.on('message', ({ type }: SupervisorMessage) => {
     if (type === 'stop') end('told by the supervisor');
   });
   process.once('disconnect', () => {
     if (!isStopping) end('the supervisor is gone');
+  });
+}
+
+/** Acts when the configuration is to be read again: on SIGHUP, or when the supervisor passes one on. */
+export function onReload(act: () => void): void {
+  process.on('SIGHUP', act);
+  process.on('message', ({ type }: SupervisorMessage) => {
+    if (type === 'reload') act();
   });
 }
 

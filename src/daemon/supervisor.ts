@@ -62,7 +62,7 @@ interface Child {
 }
 
 /** What children are told. */
-export type SupervisorMessage = { readonly type: 'stop' } | { readonly type: 'ping' };
+export type SupervisorMessage = { readonly type: 'stop' | 'ping' | 'reload' };
 /** What they tell. */
 export type ChildMessage = { readonly type: 'ready' } | { readonly type: 'pong' };
 
@@ -191,6 +191,11 @@ export class Supervisor {
     };
     if (pauseMillis === 0) start();
     else child.restartTimer = setTimeout(start, pauseMillis);
+  }
+
+  /** Has the custodian read the configuration again. One that is being started reads it anyway. */
+  reload(): void {
+    tell(this.#children.find(({ role }) => role === 'custodian')?.process, { type: 'reload' });
   }
 
   /** Stops all in reverse order, each once the one after it has ended. */

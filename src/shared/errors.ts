@@ -243,6 +243,14 @@ const rows = {
     'ask the administrator of the daemon before connecting again',
   ],
 
+  TENANT_STOPPED: [
+    73,
+    ['close', 'call'],
+    'ABORTED',
+    'requests of the tenant have faulted a device too often within a minute',
+    'find out which request it is and do not send it again; the log of the daemon names the faults',
+  ],
+
   INVALID_ARGUMENT: [
     128,
     CALL,
@@ -385,10 +393,17 @@ const rows = {
   ],
   DEVICE_UNAVAILABLE: [
     149,
-    CALL,
+    ['completion', 'call'],
     'UNAVAILABLE',
-    'the device has failed; it is tried again from time to time',
+    'the device has failed, and no other offers the same; it is tried again from time to time',
     'see the log of the daemon; "warpctl devices" tells when it is back',
+  ],
+  RELOADING: [
+    152,
+    CALL,
+    'ABORTED',
+    'another reload of the configuration is under way',
+    'try again when it is done; what it brought is then in force',
   ],
   INTERNAL: [
     147,

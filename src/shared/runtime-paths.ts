@@ -3,6 +3,7 @@
 /** Names in the runtime folder. */
 export const GRPC_SOCKET = 'warpdrive.sock';
 export const FD_SOCKET = 'fd.sock';
+export const METRICS_SOCKET = 'metrics.sock';
 export const CUSTODIAN_SOCKET = 'custodian.sock';
 export const ENGINE_SOCKET = 'engine.sock';
 

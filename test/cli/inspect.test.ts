@@ -97,12 +97,13 @@ describe('queues', () => {
             completed: 1,
           }),
         ],
+        waiting: [],
       });
       const lines = linesOf(await ask('queues'));
       expect(lines[0]).toMatch(
         /^CHANNEL +QUEUE +TENANT +PID +DEVICE +ALGORITHM +DEPTH +IN FLIGHT +COMPLETED$/,
       );
-      expect(lines[1]).toMatch(new RegExp(`uid:\\d+ +${process.pid} +null0 +nop +8 +0 +1$`));
+      expect(lines[1]).toMatch(new RegExp(`default:\\d+ +${process.pid} +null0 +nop +8 +0 +1$`));
     } finally {
       await queue.release();
     }

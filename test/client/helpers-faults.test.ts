@@ -11,8 +11,12 @@ async function withDaemon(
   work: (connection: Connection, daemon: ReachableDaemon) => Promise<void>,
 ): Promise<void> {
   const daemon = await startReachableDaemon(`
+[limits]
+faults_slowed = 1_000_000
+faults_stopped = 1_000_000
 [devices.soft0]
 driver = "soft"
+failures_max = 0
 queues = 2
 [devices.soft0.faults]
 ${faults}

@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { engineContract, noContract } from '../../src/daemon/contracts.ts';
+import { engineContract } from '../../src/daemon/contracts.ts';
 import { Link, type LinkSockets } from '../../src/daemon/link.ts';
 import { connectLink, LinkServer } from '../../src/daemon/link-sockets.ts';
 import { createSealedMemory } from '../../src/sys/memory.ts';
 import { eventually } from '../fixtures/daemon.ts';
 
-const contracts = { serves: noContract, calls: engineContract };
+const contracts = { serves: {}, calls: engineContract };
 let folder: string;
 let server: LinkServer;
 let accepted: LinkSockets[];

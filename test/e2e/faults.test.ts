@@ -16,8 +16,11 @@ afterEach(async () => {
   daemon = undefined;
 });
 
+/** However many faults there are, nobody is blamed. */
+const patience = '[limits]\nfaults_slowed = 1_000_000\nfaults_stopped = 1_000_000\n';
+
 async function start(device: string): Promise<{ daemon: TestDaemon; connection: Connection }> {
-  daemon = await startDaemon(`[devices.soft0]\ndriver = "soft"\n${device}`);
+  daemon = await startDaemon(`${patience}[devices.soft0]\ndriver = "soft"\nfailures_max = 0\n${device}`);
   connection = await connect({ runtimeDir: daemon.runtimeDir });
   return { daemon, connection };
 }

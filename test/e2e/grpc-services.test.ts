@@ -1,6 +1,7 @@
 // What stands beside the Broker service: administration, health checks, reflection, and how errors are told.
 
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { join } from 'node:path';
 import { Administration } from '../../src/client/administration.ts';
@@ -44,7 +45,7 @@ describe('an administrator', () => {
   it('sees tenants with what they use', async () => {
     const queue = await connection.requestQueue({ algorithm: 'nop' });
     const [tenant] = await administration.tenants();
-    expect(tenant?.name).toBe(`uid:${process.getuid?.()}`);
+    expect(tenant?.name).toBe(`default:${process.getuid?.()}`);
     expect(tenant?.usage).toContainEqual({ resource: 'queues', used: 1, limit: 3 });
     expect(await administration.mdevs()).toEqual([]);
     await queue.release();
@@ -91,8 +92,18 @@ describe('an administrator', () => {
     },
   );
 
-  it('is told that a configuration is read at the start only', async () => {
-    await expect(administration.reload()).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  it('has the configuration read again', async () => {
+    const path = join(daemon.runtimeDir, 'warpdrived.toml');
+    const before = readFileSync(path, 'utf8');
+    writeFileSync(path, before.replace('queues = 3', 'queues = 4'));
+    const changes = ['~ limits.queues: 3 -> 4'];
+    expect(await administration.reload(true)).toEqual(changes);
+    expect(await administration.reload()).toEqual(changes);
+    expect(await administration.reload()).toEqual([]);
+    writeFileSync(path, 'nonsense');
+    await expect(administration.reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    writeFileSync(path, before);
+    expect(await administration.reload()).toEqual(['~ limits.queues: 4 -> 3']);
   });
 });
 

@@ -151,7 +151,7 @@ describe('when the engine dies with requests in flight', () => {
     await failure;
     await expect(connection.share(4096)).rejects.toMatchObject({ code: 'POISONED' });
     expect(started.log()).toMatch(
-      /"tenant":"uid:\d+","uid":\d+,"pid":\d+,"msg":"a request was running at two crashes/,
+      /"tenant":"default:\d+","uid":\d+,"pid":\d+,"msg":"a request was running at two crashes/,
     );
     expect((await idle.submit({ operation: 'nop' })).code).toBe('OK');
   });

@@ -273,7 +273,7 @@ test('thousands of unfinished TLS handshakes leave others alone', async () => {
   }
   const remote = await connect(daemon.options);
   expect(remote.transport).toBe('grpcs');
-  expect((await remote.status()).tenant).toBe('tls:client');
+  expect((await remote.status()).tenant).toBe('default:client');
   await eventually('most were cut off', () => sockets.filter(({ closed }) => closed).length > 1_500);
   await remote.close();
   for (const socket of sockets) socket.destroy();

@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { Tenant, type TenantLimits } from '../../src/daemon/engine/tenant.ts';
 import { MILLI, SECOND, SimulatedQueue, Simulation } from './simulation.ts';
 
-const limits: TenantLimits = { weight: 1, inFlightMax: 64, requestBytesMax: 2 ** 20 };
+const limits: TenantLimits = {
+  weight: 1,
+  inFlightMax: 64,
+  requestBytesMax: 2 ** 20,
+  requestNanosMax: 1e10,
+  faultsSlowed: 1,
+  faultsStopped: 1,
+};
 
 /** Requests and bytes of each second, of a tenant that sends whenever it may, beside a busy one. */
 function perSecond(rates: Partial<TenantLimits>, sizeOf: (simulation: Simulation) => number, seconds = 3) {

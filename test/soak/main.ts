@@ -30,7 +30,7 @@ if (process.getuid?.() !== 0) {
   process.exit(1);
 }
 process.env['NODE_OPTIONS'] = HEAP_OPTIONS;
-const daemon = await startDaemon(CONFIGURATION, 'warn');
+const daemon = await startDaemon(CONFIGURATION, { logLevel: 'warn' });
 delete process.env['NODE_OPTIONS'];
 try {
   for (const rounds of allRounds) await soak(rounds);

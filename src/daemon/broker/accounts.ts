@@ -70,7 +70,7 @@ export class Account {
   /** Takes `amount` of a resource, or throws QUOTA_EXCEEDED and takes nothing. */
   charge(resource: Resource, amount: number): Charge {
     assert(Number.isSafeInteger(amount) && amount > 0, `an amount of ${resource} is a positive integer`);
-    if (!this.hasRoom(resource, amount)) throw this.#refusal(resource, amount);
+    if (!this.hasRoom(resource, amount)) throw this.refusal(resource, amount);
     this.#used[resource] += amount;
     return new Charge(this, resource, amount);
   }
@@ -93,14 +93,17 @@ export class Account {
     return new Charge(this, resource, amount);
   }
 
-  #refusal(resource: Resource, amount: number): WarpError {
+  /** Why `charge` would refuse. */
+  refusal(resource: Resource, amount: number): WarpError {
     const limit = this.#limits[resource];
+    const used = this.#used[resource];
+    const name = `${this.#section}.${resource}`;
     const remedy = amount > limit ? 'ask for less' : 'release some';
     return new WarpError('QUOTA_EXCEEDED', {
       operation: `charge ${amount} of "${resource}" to tenant ${this.tenant}`,
-      found: `the limit is ${limit}, of which ${this.#used[resource]} are in use`,
-      hint: `${remedy}, or ask the administrator to raise ${this.#section}.${resource}`,
-      limit: { name: `${this.#section}.${resource}`, value: limit, used: this.#used[resource] },
+      found: `the limit is ${limit}, of which ${used} are in use`,
+      hint: `${remedy}, or ask the administrator to raise ${name}`,
+      limit: { name, value: limit, used },
     });
   }
 

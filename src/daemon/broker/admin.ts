@@ -3,17 +3,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WarpError } from '../../shared/errors.ts';
 import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
-import { requireAdministrator } from './caller.ts';
+import { type Caller, requireAdministrator } from './caller.ts';
 import type { Connection } from './connections.ts';
-import type { BrokerService, EngineLink } from './service.ts';
+import type { BrokerService, CustodianLink, EngineLink } from './service.ts';
 
 /** How long a device may take to finish what it holds before the caller is told, milliseconds. */
 const DRAIN_MILLIS_MAX = 10_000;
 const DRAIN_POLL_MILLIS = 10;
 
 export interface AdminContext {
-  readonly devices: ReadonlySet<string>;
   engine(): Promise<EngineLink>;
+  custodian(): Promise<CustodianLink>;
 }
 
 export class AdminService {
@@ -25,23 +25,27 @@ export class AdminService {
     this.#context = context;
   }
 
+  #check(caller: Caller, operation: string): void {
+    requireAdministrator(caller, this.#service.configuration, operation);
+  }
+
   listDevices({ caller }: Connection): Promise<GivenResponse<'Admin/ListDevices'>> {
-    requireAdministrator(caller, 'list the devices');
+    this.#check(caller, 'list the devices');
     return this.#service.listDevices();
   }
 
   listMdevs({ caller }: Connection): GivenResponse<'Admin/ListMdevs'> {
-    requireAdministrator(caller, 'list the mediated devices');
+    this.#check(caller, 'list the mediated devices');
     return { mdevs: [] };
   }
 
   listTenants({ caller }: Connection): GivenResponse<'Admin/ListTenants'> {
-    requireAdministrator(caller, 'list the tenants');
-    return this.#service.listTenants();
+    this.#check(caller, 'list the tenants');
+    return { tenants: this.#service.listTenants() };
   }
 
   listQueues(connection: Connection): Promise<GivenResponse<'Admin/ListQueues'>> {
-    requireAdministrator(connection.caller, 'list the queues');
+    this.#check(connection.caller, 'list the queues');
     return this.#service.listQueues(connection);
   }
 
@@ -50,10 +54,10 @@ export class AdminService {
     { device, undo }: ReceivedRequest<'Admin/DrainDevice'>,
   ): Promise<GivenResponse<'Admin/DrainDevice'>> {
     const operation = `drain device "${device}"`;
-    requireAdministrator(caller, operation);
-    const { devices } = this.#context;
-    if (!devices.has(device)) {
-      const found = `no device "${device}"; there are ${[...devices].join(', ')}`;
+    this.#check(caller, operation);
+    const devices = this.#service.deviceNames;
+    if (!devices.includes(device)) {
+      const found = `no device "${device}"; there are ${devices.join(', ')}`;
       throw new WarpError('NO_SUCH_DEVICE', { operation, found });
     }
     this.#service.auditDevice(caller, undo ? 'device in use again' : 'device drained', device);
@@ -83,22 +87,23 @@ export class AdminService {
 
   async revokeLease(
     { caller }: Connection,
-    { channel, queue }: ReceivedRequest<'Admin/RevokeLease'>,
+    { channel, queue, graceMillis }: ReceivedRequest<'Admin/RevokeLease'>,
   ): Promise<GivenResponse<'Admin/RevokeLease'>> {
     const what = queue === 0 ? `channel ${channel}` : `queue ${queue} of channel ${channel}`;
     const operation = `take back ${what}`;
-    requireAdministrator(caller, operation);
+    this.#check(caller, operation);
     const engine = await this.#context.engine();
     const client = this.#service.clients.find(channel);
     if (client === undefined) throw new WarpError('NO_SUCH_CHANNEL', { operation });
     if (queue !== 0 && !client.queues.has(queue)) throw new WarpError('NO_SUCH_QUEUE', { operation });
     this.#service.audit(client, 'lease revoked', {
       queue,
+      graceMillis,
       byUid: caller.process.uid,
       byPid: caller.process.pid,
     });
     if (queue === 0) {
-      await engine.call('closeChannel', { channel, reason: 'REVOKED' });
+      await engine.call('closeChannel', { channel, reason: 'REVOKED', graceMillis });
     } else {
       await engine.call('closeQueue', { channel, queue });
       this.#service.queueTakenBack(channel, queue);
@@ -106,12 +111,12 @@ export class AdminService {
     return {};
   }
 
-  reload({ caller }: Connection): never {
-    requireAdministrator(caller, 'reload the configuration');
-    throw new WarpError('UNSUPPORTED', {
-      operation: 'reload the configuration',
-      found: 'this daemon reads its configuration when it starts, and only then',
-      hint: 'start the daemon again; "warpdrived --check-config FILE" checks the file before',
-    });
+  async reload(
+    { caller }: Connection,
+    { dryRun }: ReceivedRequest<'Admin/Reload'>,
+  ): Promise<GivenResponse<'Admin/Reload'>> {
+    this.#check(caller, 'reload the configuration');
+    const { uid, pid } = caller.process;
+    return (await this.#context.custodian()).call('reload', { isDry: dryRun, uid, pid });
   }
 }

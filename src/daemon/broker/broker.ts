@@ -1,7 +1,6 @@
 // The broker's process: the gRPC and fd sockets on one side, links to custodian and engine on the other.
 
 import { join } from 'node:path';
-import { driverEntry } from '../../hwdrivers/drivers.ts';
 import type { Logger } from 'pino';
 import { present } from '../../shared/assert.ts';
 import { adminService, brokerService, type ReceivedRequest } from '../../shared/grpc.ts';
@@ -12,7 +11,7 @@ import {
   brokerContract,
   custodianContract,
   engineContract,
-  noContract,
+  followerContract,
   type ProcessName,
 } from '../contracts.ts';
 import { Peer } from '../peer.ts';
@@ -20,12 +19,15 @@ import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '.
 import { FdServer, type Identify } from './fd-server.ts';
 import { AdminService } from './admin.ts';
 import { Calls } from './calls.ts';
+import type { KnownProcess } from './caller.ts';
 import { Connections } from './connections.ts';
-import { GrpcServer, type Methods } from './grpc-server.ts';
+import { type GrpcEvents, GrpcServer, type Methods } from './grpc-server.ts';
+import { MetricsServer } from './metrics-server.ts';
 import { BrokerService } from './service.ts';
 import { Host, readHostLimits } from './host.ts';
 import { cancelRequests } from './streams/cancellation.ts';
 import { StreamService } from './streams/stream-service.ts';
+import { TenantBook } from './tenant-book.ts';
 import { TlsListener } from './tls-listener.ts';
 import { Tokens } from './tokens.ts';
 import { UnixListener } from './unix-listener.ts';
@@ -47,29 +49,42 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const startedMillis = performance.now();
   const tokens = new Tokens();
 
+  let book: TenantBook | undefined = undefined;
   const custodian = new Peer(
     'custodian',
     join(options.runtimeDir, CUSTODIAN_SOCKET),
-    { serves: noContract, calls: custodianContract },
-    {},
-    { onUp() {}, onDown: (reason) => log.warn({ reason }, 'the custodian is gone') },
+    { serves: followerContract, calls: custodianContract },
+    {
+      reconfigure: async (next) => {
+        await service.reconfigure(next);
+        return {};
+      },
+    },
+    {
+      // One that was started again may have read another configuration.
+      onUp: async (link) => {
+        const next = await link.call('configuration', { isFollowing: true });
+        if (book === undefined) book = new TenantBook(next);
+        else await service.reconfigure(next);
+      },
+      onDown: (reason) => log.warn({ reason }, 'the custodian is gone'),
+    },
   );
   await custodian.connect();
-  const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', {});
+  const tenants = present<TenantBook>(book, 'the configuration');
+  const { configuration } = tenants;
 
-  const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<ProcessName | undefined> => {
+  const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<KnownProcess | undefined> => {
     if (pid <= 0) return undefined;
-    const { process } = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'identify', { pid });
-    return process === null ? undefined : { uid, pid, startTicks: process.startTicks };
+    const { process: found } = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'identify', { pid });
+    if (found === null) return undefined;
+    const { startTicks, gids, cgroup } = found;
+    return { process: { uid, pid, startTicks }, gids, cgroup };
   };
-  const names = Object.keys(configuration.devices);
-  const devices = Object.entries(configuration.devices).map(
-    ([name, device]) =>
-      [name, driverEntry(name, device, configuration.limits.request_bytes).algorithms] as const,
-  );
+  const identifyProcess = async (peer: PeerCredentials): Promise<ProcessName | undefined> =>
+    (await identifyPeer(peer))?.process;
   const service = new BrokerService({
-    limits: configuration.limits,
-    deviceAlgorithms: new Map(devices),
+    tenants,
     tokens,
     host: new Host(readHostLimits()),
     log,
@@ -106,18 +121,25 @@ export async function runBroker(options: RoleOptions): Promise<void> {
       },
     },
   );
-  const connectionsPerPayer = configuration.limits.channels + SPARE_CONNECTIONS;
+  const { limits } = configuration;
+  const channelsMax = Object.values(configuration.tenants).map(({ channels }) => channels ?? limits.channels);
+  const connectionsPerPayer = Math.max(limits.channels, ...channelsMax) + SPARE_CONNECTIONS;
   const calls = new Calls(connectionsPerPayer * CALLS_PER_CONNECTION);
-  const grpc = new GrpcServer((name) => connections.find(name), calls, log);
+  const events: GrpcEvents = {
+    onFailure: (connection, request, error) => service.noteFailure(connection, request, error),
+  };
+  const grpc = new GrpcServer((name) => connections.find(name), calls, events, log);
   const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
   await engine.connect();
 
   const whenEngineUp = () => engine.whenUp(ENGINE_MILLIS_MAX);
   const streams = new StreamService(service, {
-    requestBytesMax: configuration.limits.request_bytes,
     cancelRequests: (held, requests) => void cancelRequests(whenEngineUp, held, requests),
   });
-  const admin = new AdminService(service, { devices: new Set(names), engine: whenEngineUp });
+  const admin = new AdminService(service, {
+    engine: whenEngineUp,
+    custodian: () => custodian.whenUp(CUSTODIAN_MILLIS_MAX),
+  });
   const methods: Methods = {
     ListDevices: { call: () => service.listDevices() },
     GetStatus: { call: (connection) => service.getStatus(connection) },
@@ -127,7 +149,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     ResumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
     CloseChannel: { call: (connection, request) => service.closeChannel(connection, request) },
     RequestQueue: {
-      call: (connection, request) => service.requestQueue(connection, request),
+      call: (connection, request, signal) => service.requestQueue(connection, request, signal),
       undo: (connection, { channel }: ReceivedRequest<'RequestQueue'>, { queue }: { queue: number }) =>
         service.releaseQueue(connection, { channel, queue }),
     },
@@ -156,14 +178,16 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     ListQueues: { call: (connection) => admin.listQueues(connection) },
     DrainDevice: { call: (connection, request) => admin.drainDevice(connection, request) },
     RevokeLease: { call: (connection, request) => admin.revokeLease(connection, request) },
-    Reload: { call: (connection) => admin.reload(connection) },
+    Reload: { call: (connection, request) => admin.reload(connection, request) },
   });
   if (configuration.grpc.reflection) grpc.reflect();
-  const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyPeer, log);
+  const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyProcess, log);
   await fdServer.listen();
   const unix = new UnixListener(join(options.runtimeDir, GRPC_SOCKET), connections, identifyPeer);
   await unix.listen();
-  const tls = await listenForTls(configuration.grpc, connections, identifyPeer, log);
+  const tls = await listenForTls(configuration.grpc, connections, identifyProcess, log);
+  const metrics = new MetricsServer(() => service.picture(), log);
+  await metrics.listen(configuration.metrics, options.runtimeDir);
 
   endWhenTold(log, async () => {
     if (engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
@@ -172,6 +196,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     grpc.close();
     connections.close();
     fdServer.close();
+    metrics.close();
     tokens.close();
     engine.close();
     custodian.close();

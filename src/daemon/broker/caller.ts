@@ -2,44 +2,59 @@
 // it.
 
 import { WarpError } from '../../shared/errors.ts';
+import type { Configuration } from '../config/schema.ts';
+import { type Caller as Traits, isAdministrator } from '../config/tenants.ts';
 import type { ProcessName } from '../contracts.ts';
 import { isSameProcess } from './tokens.ts';
 
+/** A process of this host, and what rules of the configuration may ask of it. */
+export interface KnownProcess {
+  readonly process: ProcessName;
+  readonly gids: readonly number[];
+  readonly cgroup?: string | undefined;
+}
+
 export interface Caller {
-  /** Who pays. */
-  readonly tenant: string;
+  /** A user of this host, or the name of a certificate. */
+  readonly user: string;
   /** Who holds what is lent: the process that connected; this one, for a caller on another host. */
   readonly process: ProcessName;
+  /** What decides which tenant pays. */
+  readonly traits: Omit<Traits, 'declared'>;
   /** On this host, where shared memory can be had. */
   readonly isLocal: boolean;
 }
 
-export function processCaller(process: ProcessName): Caller {
-  return { tenant: `uid:${process.uid}`, process, isLocal: true };
+export function userOf({ uid }: ProcessName): string {
+  return `uid:${uid}`;
+}
+
+export function processCaller({ process, gids, cgroup }: KnownProcess): Caller {
+  return { user: userOf(process), process, traits: { uid: process.uid, gids, cgroup }, isLocal: true };
 }
 
 /** `name`: that of the client certificate. */
 export function certificateCaller(name: string, broker: ProcessName): Caller {
-  return { tenant: `tls:${name}`, process: broker, isLocal: false };
+  return { user: `tls:${name}`, process: broker, traits: { tlsSubject: name }, isLocal: false };
 }
 
 export function isSameCaller(
   caller: Caller,
-  other: { readonly tenant: string; readonly process: ProcessName },
+  other: { readonly user: string; readonly process: ProcessName },
 ): boolean {
-  return caller.tenant === other.tenant && isSameProcess(caller.process, other.process);
+  return caller.user === other.user && isSameProcess(caller.process, other.process);
 }
 
-/** Root, and the user that the daemon runs as. */
-export function isAdministrator({ isLocal, process: { uid } }: Caller): boolean {
-  return isLocal && (uid === 0 || uid === process.getuid?.());
+/** Root, the user that the daemon runs as, and whom the configuration names. */
+export function mayAdminister({ isLocal, traits }: Caller, configuration: Configuration): boolean {
+  return (isLocal && traits.uid === process.getuid?.()) || isAdministrator(configuration, traits);
 }
 
-export function requireAdministrator(caller: Caller, operation: string): void {
-  if (isAdministrator(caller)) return;
+export function requireAdministrator(caller: Caller, configuration: Configuration, operation: string): void {
+  if (mayAdminister(caller, configuration)) return;
   throw new WarpError('PERMISSION_DENIED', {
     operation,
-    found: `${caller.tenant} is no administrator`,
-    hint: 'call it as root or as the user that the daemon runs as, on its Unix socket',
+    found: `${caller.user} is no administrator`,
+    hint: 'call it as root or as the user that the daemon runs as, or be named under "administrators"',
   });
 }

@@ -15,7 +15,7 @@ import {
 } from '../../shared/limits.ts';
 import type { ChannelInventory, ProcessName } from '../contracts.ts';
 import type { Account, Charge } from './accounts.ts';
-import { type Caller, isSameCaller } from './caller.ts';
+import { type Caller, isSameCaller, userOf } from './caller.ts';
 import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
 import type { HeldChannel } from './streams/held-channel.ts';
@@ -37,6 +37,8 @@ type Lent = Map<number, Leased>;
 
 export class Client {
   readonly id: number;
+  /** Of the owner, which for a caller on another host is this process. */
+  readonly user: string;
   readonly owner: ProcessName;
   readonly account: Account;
   readonly slots: number;
@@ -51,12 +53,18 @@ export class Client {
 
   /** `own`: what was charged for the channel itself. */
   constructor(
-    name: { readonly id: number; readonly owner: ProcessName; readonly resumeSecret: Buffer },
+    name: {
+      readonly id: number;
+      readonly user: string;
+      readonly owner: ProcessName;
+      readonly resumeSecret: Buffer;
+    },
     account: Account,
     slots: number,
     own: Leased,
   ) {
     this.id = name.id;
+    this.user = name.user;
     this.owner = name.owner;
     this.resumeSecret = name.resumeSecret;
     this.account = account;
@@ -159,7 +167,7 @@ export class Clients {
   }
 
   /** Charges and notes a new client; its channel is yet to be made. Throws QUOTA_EXCEEDED. */
-  create(owner: ProcessName, account: Account, slots: number): Client {
+  create({ user, process: owner }: Caller, account: Account, slots: number): Client {
     const { totalBytes } = channelGeometry(slots);
     const charges = account.chargeAll([
       ['channels', 1],
@@ -167,7 +175,7 @@ export class Clients {
     ]);
     const own = this.#leaseOfHost(charges, () => this.#host.takeChannel());
     const client = new Client(
-      { id: this.#nextId++, owner, resumeSecret: randomBytes(TOKEN_BYTES) },
+      { id: this.#nextId++, user, owner, resumeSecret: randomBytes(TOKEN_BYTES) },
       account,
       slots,
       own,
@@ -202,7 +210,7 @@ export class Clients {
     const { totalBytes } = channelGeometry(slots);
     const charges = [account.adopt('channels', 1), account.adopt('shared_bytes', totalBytes)];
     const own = new Leased(...charges, this.#host.adoptChannel());
-    const name = { id, owner, resumeSecret: Buffer.from(resumeSecret, 'hex') };
+    const name = { id, user: userOf(owner), owner, resumeSecret: Buffer.from(resumeSecret, 'hex') };
     return this.#add(new Client(name, account, slots, own));
   }
 
@@ -237,7 +245,7 @@ export class Clients {
 }
 
 function own(client: Client | undefined, caller: Caller, operation: string): Client {
-  if (client !== undefined && isSameCaller(caller, { tenant: client.account.tenant, process: client.owner }))
+  if (client !== undefined && isSameCaller(caller, { user: client.user, process: client.owner }))
     return client;
   throw new WarpError('NO_SUCH_CHANNEL', { operation });
 }

@@ -31,7 +31,7 @@ type UnaryCall = ServerUnaryCall<never, unknown>;
 
 export interface Method {
   /** Carries a call out. */
-  readonly call: (connection: Connection, request: never) => unknown;
+  readonly call: (connection: Connection, request: never, signal: AbortSignal) => unknown;
   /** Takes back what a call has given to a caller that didn't wait for the answer. */
   readonly undo?: (connection: Connection, request: never, response: never) => Promise<unknown>;
 }
@@ -61,18 +61,30 @@ class Malformed {
   }
 }
 
+export interface GrpcEvents {
+  /** A call has failed. `request`: undefined where it is a stream. */
+  onFailure(connection: Connection, request: object | undefined, error: WarpError): void;
+}
+
 export class GrpcServer {
   readonly #server: Server;
   readonly #injector: ConnectionInjector;
   readonly #health = new HealthImplementation();
   readonly #connectionOf: (name: string) => Connection | undefined;
   readonly #calls: Calls;
+  readonly #events: GrpcEvents;
   readonly #log: Logger;
 
   /** `connectionOf`: the connection that was served under a name. `calls`: those that are open. */
-  constructor(connectionOf: (name: string) => Connection | undefined, calls: Calls, log: Logger) {
+  constructor(
+    connectionOf: (name: string) => Connection | undefined,
+    calls: Calls,
+    events: GrpcEvents,
+    log: Logger,
+  ) {
     this.#connectionOf = connectionOf;
     this.#calls = calls;
+    this.#events = events;
     this.#log = log;
     this.#server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
@@ -165,15 +177,15 @@ export class GrpcServer {
         const written = withRequest(call, () => method.writes(this.#connection(call), call));
         written.then(
           () => call.end(),
-          (error: unknown) => call.emit('error', this.#describe(name, error)),
+          (error: unknown) => call.emit('error', this.#describe(name, call, error)),
         );
       };
     }
     const carryOut = 'reads' in method ? this.#callReading(method) : this.#callUnary(method);
-    return (call: never, reply: sendUnaryData<unknown>): void => {
+    return (call: UnaryCall & ServerReadableStream<never, unknown>, reply: sendUnaryData<unknown>): void => {
       void carryOut(call).then(
         (response) => reply(null, response),
-        (error: unknown) => reply(this.#describe(name, error) as ServiceError),
+        (error: unknown) => reply(this.#describe(name, call, error) as ServiceError),
       );
     };
   }
@@ -187,14 +199,23 @@ export class GrpcServer {
     return (call: UnaryCall): Promise<unknown> =>
       withRequest(call, async () => {
         const connection = this.#connection(call);
-        const response = await method.call(connection, call.request);
+        const controller = new AbortController();
+        call.on('cancelled', () => controller.abort());
+        const response = await method.call(connection, call.request, controller.signal);
         if (call.cancelled) await method.undo?.(connection, call.request, response as never);
         return response;
       });
   }
 
-  #describe(name: string, error: unknown): Partial<ServiceError> {
+  #describe(
+    name: string,
+    call: { getPeer(): string; readonly request?: unknown },
+    error: unknown,
+  ): Partial<ServiceError> {
     const described = asWarpError(error, name);
+    const connection = this.#connectionOf(call.getPeer());
+    if (connection !== undefined)
+      this.#events.onFailure(connection, call.request as object | undefined, described);
     if (errorEntry(described.code).status === 'INTERNAL')
       this.#log.error({ err: error, method: name }, 'a call failed');
     return toServiceError(described);

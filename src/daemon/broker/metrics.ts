@@ -3,38 +3,10 @@
 // takes the picture.
 
 import { Counter, Gauge, type Metric, Registry } from 'prom-client';
-import { type UsageCounts, waitBoundsSeconds } from '../engine/usage.ts';
-import type { Resource } from './accounts.ts';
-import type { RefusalCount } from './refusals.ts';
+import { type Picture, type UsageCounts, waitBoundsSeconds } from '../../shared/picture.ts';
 
 const NANOS_PER_SECOND = 1e9;
 const MILLIS_PER_SECOND = 1e3;
-
-/** All counters at one time. */
-export interface Picture {
-  readonly usage: readonly (UsageCounts & { readonly tenant: string; readonly device: string })[];
-  readonly accounts: readonly {
-    readonly tenant: string;
-    readonly resource: Resource;
-    readonly used: number;
-    readonly limit: number;
-  }[];
-  readonly tenants: readonly {
-    readonly tenant: string;
-    readonly weight: number;
-    readonly inFlight: number;
-  }[];
-  readonly refusals: readonly RefusalCount[];
-  readonly waitingInLine: readonly { readonly tenant: string; readonly count: number }[];
-  readonly devices: readonly {
-    readonly device: string;
-    readonly isUp: boolean;
-    readonly hardwareQueues: number;
-    readonly queuesLent: number;
-    readonly inFlight: number;
-    readonly resets: number;
-  }[];
-}
 
 interface Value {
   readonly labels: Readonly<Record<string, string>>;

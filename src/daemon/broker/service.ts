@@ -16,28 +16,32 @@ import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSealedMemory, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
+import type { Picture } from '../../shared/picture.ts';
 import { packageVersion } from '../../shared/package-files.ts';
-import type { LimitsConfiguration } from '../config/schema.ts';
-import type { brokerContract, engineContract } from '../contracts.ts';
+import type { Configuration } from '../config/schema.ts';
+import { engineLimits } from '../config/tenants.ts';
+import type { brokerContract, custodianContract, engineContract, followerContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
-import { Account, resources } from './accounts.ts';
-import { type Caller, isAdministrator } from './caller.ts';
+import { type Account, resources } from './accounts.ts';
+import { Admission } from './admission.ts';
+import { type Caller, mayAdminister } from './caller.ts';
 import { createChannelMemory } from './channel-memory.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
 import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
+import { refusalCodes, Refusals } from './refusals.ts';
 import { checkSessionParameters } from './session-parameters.ts';
 import { HeldChannel } from './streams/held-channel.ts';
 import type { PayloadRegion } from './streams/payload-memory.ts';
+import type { Payer, TenantBook } from './tenant-book.ts';
 import type { Tokens } from './tokens.ts';
 
+export type CustodianLink = Link<typeof followerContract, typeof custodianContract>;
 export type EngineLink = Link<typeof brokerContract, typeof engineContract>;
 
 /** What the methods need of the rest of the broker. */
 export interface BrokerContext {
-  readonly limits: LimitsConfiguration;
-  /** Names of the devices that are configured, in the order of the file. */
-  readonly deviceAlgorithms: ReadonlyMap<string, readonly AlgorithmName[]>;
+  readonly tenants: TenantBook;
   readonly tokens: Tokens;
   readonly host: Host;
   readonly log: Logger;
@@ -51,7 +55,10 @@ export class BrokerService {
   /** Devices that are out of use. */
   readonly drained = new Set<string>();
   readonly #context: BrokerContext;
-  readonly #accounts = new Map<string, Account>();
+  /** What each device of the engine offers, in the order of the file that it has read. */
+  #devices: ReadonlyMap<string, readonly AlgorithmName[]> = new Map();
+  readonly refusals = new Refusals();
+  readonly admission = new Admission();
   /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
   readonly #asked = new Map<string, Promise<unknown>>();
   /** What a lost engine may have done for calls that failed: undone at the next one, before anybody else calls. */
@@ -62,18 +69,32 @@ export class BrokerService {
     this.clients = new Clients(context.host);
   }
 
+  get configuration(): Configuration {
+    return this.#context.tenants.configuration;
+  }
+
+  get deviceNames(): readonly string[] {
+    return [...this.#devices.keys()];
+  }
+
+  /** The largest input or output of a request of the client, bytes. */
+  requestBytesMax({ account }: Client): number {
+    return this.#context.tenants.named(account.tenant).limits.request_bytes;
+  }
+
   /** The engine says that a channel is over. */
   channelEnded(id: number, reason: number): void {
     const client = this.clients.find(id);
     if (client === undefined) return;
-    client.held?.ended();
     this.audit(client, 'channel ended', { reason: errorCode(reason) });
-    this.clients.remove(client);
+    this.#remove(client);
   }
 
   /** A link to an engine is up, whose channels may be others than those that we know: makes the books right. */
   async adopt(engine: EngineLink): Promise<void> {
     for (const undo of this.#toUndo.splice(0)) await undo(engine);
+    const { devices } = await engine.call('status', {});
+    this.#devices = new Map(devices.map(({ name, algorithms }) => [name, algorithms]));
     const there = new Set<number>();
     for (let after = 0, isLast = false; !isLast; ) {
       const part = await engine.call('inventory', { after });
@@ -81,19 +102,39 @@ export class BrokerService {
         after = channel.setup.channel;
         there.add(after);
         const known = this.clients.find(after);
-        const client = known ?? this.clients.restore(channel, this.#account(channel.setup.tenant));
+        const { account } = this.#context.tenants.named(channel.setup.tenant);
+        const client = known ?? this.clients.restore(channel, account);
         client.reconcile(channel, this.#context.host);
       }
       ({ isLast } = part);
     }
     for (const client of this.clients) {
       if (there.has(client.id)) continue;
-      client.held?.ended();
       this.audit(client, 'channel lost', {});
-      this.clients.remove(client);
+      this.#remove(client);
     }
+    // Its ledger has the limits of when each channel was opened.
+    await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
     if (there.size > 0)
       this.#context.log.info({ channels: there.size }, 'went on with the channels of the engine');
+  }
+
+  #remove(client: Client): void {
+    client.held?.ended();
+    this.clients.remove(client);
+    this.admission.abandon(client.id);
+  }
+
+  /** Another configuration is in force: all accounts and the engine get its limits, nobody loses anything. */
+  async reconfigure(configuration: Configuration): Promise<void> {
+    this.#context.tenants.configure(configuration);
+    try {
+      const engine = await this.#context.engine();
+      await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
+    } catch (error) {
+      // The next one is told when it is there.
+      this.#context.log.warn({ err: error }, 'the engine has yet to be told of the configuration');
+    }
   }
 
   /** However many ask, the engine is asked once at a time: it answers between requests. */
@@ -136,8 +177,8 @@ export class BrokerService {
     return { devices: devices.map((device) => Object.assign({}, device, { state: states[device.state] })) };
   }
 
-  getStatus(connection: Connection): GivenResponse<'GetStatus'> {
-    const account = this.#account(connection.caller.tenant);
+  getStatus({ caller }: Connection): GivenResponse<'GetStatus'> {
+    const { account } = this.#context.tenants.payerFor(caller);
     return {
       ...this.#context.status(),
       version: packageVersion,
@@ -147,22 +188,63 @@ export class BrokerService {
     };
   }
 
-  /** Tenants that have something lent. */
-  listTenants(): GivenResponse<'Admin/ListTenants'> {
-    const busy = [...this.#accounts.values()].filter(({ isIdle }) => !isIdle);
-    return { tenants: busy.map((account) => ({ name: account.tenant, usage: usageOf(account) })) };
+  /** All to whom something is charged, with what they use of what they may. */
+  listTenants(): { readonly name: string; readonly usage: ReturnType<typeof usageOf> }[] {
+    const accounts = [...this.#context.tenants].map(({ account }) => account);
+    const busy = accounts.filter(({ isIdle }) => !isIdle);
+    return busy.map((account) => ({ name: account.tenant, usage: usageOf(account) }));
+  }
+
+  /** All counters, for whoever may see all tenants. */
+  picture(): Promise<Picture> {
+    return this.#ask('picture', async () => {
+      const engine = await this.#context.engine();
+      const { devices } = await engine.call('status', {});
+      const tenants: Picture['tenants'][number][] = [];
+      const usage: Picture['usage'][number][] = [];
+      for (let from = 0, isLast = false; !isLast; from = tenants.length) {
+        const part = await engine.call('usage', { from });
+        tenants.push(...part.tenants);
+        usage.push(...part.usage);
+        ({ isLast } = part);
+      }
+      const inLine = new Map<string, number>();
+      for (const { tenant } of this.admission.list()) inLine.set(tenant, (inLine.get(tenant) ?? 0) + 1);
+      return {
+        usage,
+        tenants,
+        accounts: this.listTenants().flatMap(({ name: tenant, usage: used }) =>
+          used.map((one) => Object.assign({ tenant }, one)),
+        ),
+        refusals: this.refusals.list(),
+        waitingInLine: [...inLine].map(([tenant, count]) => ({ tenant, count })),
+        devices: devices.map(({ name, state, hardwareQueues, queuesLent, inFlight, resets }) => ({
+          device: name,
+          isUp: state === 'ready',
+          hardwareQueues,
+          queuesLent,
+          inFlight,
+          resets,
+        })),
+      };
+    });
   }
 
   async listQueues({ caller }: Connection): Promise<GivenResponse<'ListQueues'>> {
-    const seesAll = isAdministrator(caller);
-    const { queues } = await this.#ask(`queues ${seesAll ? 'all' : caller.tenant}`, async () => {
-      const own = [...this.clients]
-        .filter(({ account }) => account.tenant === caller.tenant)
-        .map(({ id }) => id);
+    const seesAll = mayAdminister(caller, this.#context.tenants.configuration);
+    const isOwn = (client: Client | undefined): boolean => client?.user === caller.user;
+    const { queues } = await this.#ask(`queues ${seesAll ? 'all' : caller.user}`, async () => {
+      const own = [...this.clients].filter(isOwn).map(({ id }) => id);
       return (await this.#context.engine()).call('queues', { channels: seesAll ? null : own });
     });
     const pidOf = (channel: number): number => this.clients.find(channel)?.owner.pid ?? 0;
-    return { queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })) };
+    const waiting = this.admission
+      .list()
+      .filter(({ channel }) => seesAll || isOwn(this.clients.find(channel)));
+    return {
+      queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })),
+      waiting,
+    };
   }
 
   async openChannel(
@@ -180,9 +262,11 @@ export class BrokerService {
     const { caller } = connection;
     const isStream = checkTransport(request, caller);
     const engine = await this.#context.engine();
-    const client = this.clients.create(caller.process, this.#account(caller.tenant), slots);
+    const declared = request.tenant === '' ? undefined : request.tenant;
+    const payer = this.#context.tenants.payerFor(caller, declared);
+    const client = this.clients.create(caller, payer.account, slots);
     try {
-      const [memory, doorbell] = await this.#createChannel(client, engine);
+      const [memory, doorbell] = await this.#createChannel(client, engine, payer);
       client.attach(connection);
       this.audit(client, 'channel opened', { slots, isStream });
       const { id: channel, bytes, resumeSecret } = client;
@@ -193,19 +277,22 @@ export class BrokerService {
       const token = this.#context.tokens.offer(client.owner, [memory, doorbell]);
       return { channel, token, resumeSecret, bytes };
     } catch (error) {
-      this.clients.remove(client);
+      this.#remove(client);
       throw error;
     }
   }
 
   /** Makes the memory and the doorbell, gives the engine its part, and returns the client's. */
-  async #createChannel(client: Client, engine: EngineLink): Promise<readonly [memory: Fd, doorbell: Fd]> {
-    const { weight, in_flight: inFlightMax, request_bytes: requestBytesMax } = this.#context.limits;
+  async #createChannel(
+    client: Client,
+    engine: EngineLink,
+    { limits }: Payer,
+  ): Promise<readonly [memory: Fd, doorbell: Fd]> {
     const setup = {
       channel: client.id,
       slots: client.slots,
       tenant: client.account.tenant,
-      limits: { weight, inFlightMax, requestBytesMax },
+      limits: engineLimits(limits),
       owner: client.owner,
       resumeSecret: client.resumeSecret.toString('hex'),
     };
@@ -246,26 +333,32 @@ export class BrokerService {
     request: ReceivedRequest<'CloseChannel'>,
   ): Promise<Record<string, never>> {
     const { client, engine } = await this.client(connection, request.channel, 'close a channel');
-    await engine.call('closeChannel', { channel: client.id, reason: 'CLIENT_CLOSED' });
+    await engine.call('closeChannel', { channel: client.id, reason: 'CLIENT_CLOSED', graceMillis: 0 });
     return {};
   }
 
   async requestQueue(
     connection: Connection,
     request: ReceivedRequest<'RequestQueue'>,
+    signal: AbortSignal,
   ): Promise<GivenResponse<'RequestQueue'>> {
     const operation = `request a queue for "${request.algorithm}"`;
-    const { client, engine } = await this.client(connection, request.channel, operation);
+    const { client } = await this.client(connection, request.channel, operation);
+    const payer = this.#context.tenants.named(client.account.tenant);
     if (request.mode === 'QUEUE_MODE_DIRECT') {
+      const { devices } = this.#context.tenants.configuration;
+      const isThere = Object.values(devices).some(({ direct }) => direct);
+      if (isThere && !payer.limits.direct)
+        throw notAllowed(operation, 'no hardware queues of its own', payer, 'direct');
       throw new WarpError('UNSUPPORTED', {
         operation,
         found: 'no device of this daemon can lend a hardware queue of its own',
         hint: 'request a shared queue',
       });
     }
-    const { device, algorithm } = this.#chooseDevice(request, operation);
     if (typeof request.mode !== 'string')
       throw new WarpError('INVALID_ARGUMENT', { operation, found: `mode ${String(request.mode)}` });
+    const { devices, algorithm } = this.#chooseDevices(request, payer, operation);
     if (request.depth > client.slots) {
       throw new WarpError('INVALID_ARGUMENT', {
         operation,
@@ -273,26 +366,52 @@ export class BrokerService {
         hint: 'ask for at most as many as the channel has slots',
       });
     }
-    const depth = request.depth === 0 ? client.slots : request.depth;
-    const queue = client.freeQueueNumber();
-    const lent = new Leased(client.account.charge('queues', 1));
+    const depth = chooseDepth(request.depth, client.slots, payer, operation);
+    const { id: channel, owner } = client;
+    const waiter = { channel, pid: owner.pid, uid: owner.uid, algorithm };
+    const patience = { millis: Math.min(request.waitMillis, payer.limits.wait_millis), signal };
+    const charge = await this.admission.chargeQueue(client.account, waiter, patience);
+    // It may have waited: the engine may be another one, and the channel may have ended.
+    const engine = await this.#context.engine().catch((error: unknown) => {
+      charge.release();
+      throw error;
+    });
+    if (this.clients.find(channel) !== client) {
+      charge.release();
+      throw new WarpError('NO_SUCH_CHANNEL', { operation });
+    }
+    const lent = new Leased(charge);
+    let queue: number;
+    try {
+      queue = client.freeQueueNumber();
+    } catch (error) {
+      charge.release();
+      throw error;
+    }
     client.queues.set(queue, lent);
-    const { id: channel } = client;
+    let device = '';
     await this.#lend(
       engine,
-      () => engine.call('openQueue', { channel, queue, device, algorithm, depth }),
+      async () => {
+        device = await firstInService(devices, async (name) => {
+          if (this.drained.has(name)) throw outOfUse(name, operation);
+          await engine.call('openQueue', { channel, queue, device: name, algorithm, depth });
+        });
+      },
       () => giveBack(client.queues, queue, lent),
       (next) => next.call('closeQueue', { channel, queue }),
     );
     this.audit(client, 'queue granted', { queue, device, algorithm, depth });
-    return { queue, device, depth, requestBytesMax: this.#context.limits.request_bytes };
+    return { queue, device, depth, requestBytesMax: payer.limits.request_bytes };
   }
 
-  #chooseDevice(
+  /** The devices that may serve it, the preferred one first: at least one. */
+  #chooseDevices(
     { algorithm, device: wanted }: ReceivedRequest<'RequestQueue'>,
+    payer: Payer,
     operation: string,
-  ): { device: string; algorithm: AlgorithmName } {
-    const devices = this.#context.deviceAlgorithms;
+  ): { devices: readonly string[]; algorithm: AlgorithmName } {
+    const devices = this.#devices;
     const names = [...devices.keys()];
     if (wanted !== '' && !devices.has(wanted)) {
       throw new WarpError('NO_SUCH_DEVICE', {
@@ -304,18 +423,18 @@ export class BrokerService {
       const offered = [...new Set([...devices.values()].flat())];
       throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: `not one of ${offered.join(', ')}` });
     }
-    const candidates = wanted === '' ? names : [wanted];
+    const { devices: allowed = names, algorithms } = payer.limits;
+    if (wanted !== '' && !allowed.includes(wanted))
+      throw notAllowed(operation, `only ${allowed.join(', ')}, not "${wanted}"`, payer, 'devices');
+    if (algorithms !== undefined && !algorithms.includes(algorithm))
+      throw notAllowed(operation, `only ${algorithms.join(', ')}`, payer, 'algorithms');
+    const candidates = wanted === '' ? names.filter((name) => allowed.includes(name)) : [wanted];
     const offering = candidates.filter((name) => devices.get(name)?.includes(algorithm));
-    const device = offering.find((name) => !this.drained.has(name));
-    if (device === undefined && offering.length > 0) {
-      const found = `an administrator has taken ${offering.join(', ')} out of use`;
-      throw new WarpError('DEVICE_UNAVAILABLE', { operation, found, hint: 'ask the administrator' });
-    }
-    if (device === undefined) {
+    if (offering.length === 0) {
       const offers = candidates.map((name) => `${name} offers ${devices.get(name)?.join(', ')}`).join('; ');
       throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: offers });
     }
-    return { device, algorithm };
+    return { devices: offering, algorithm };
   }
 
   async releaseQueue(
@@ -464,14 +583,20 @@ export class BrokerService {
     return { client, engine };
   }
 
-  /** Accounts outlive their clients only while something is charged to them. */
-  #account(tenant: string): Account {
-    const known = this.#accounts.get(tenant);
-    if (known !== undefined) return known;
-    for (const [name, account] of this.#accounts) if (account.isIdle) this.#accounts.delete(name);
-    const account = new Account(tenant, this.#context.limits);
-    this.#accounts.set(tenant, account);
-    return account;
+  /** A call has failed: counts and notes what was refused, and to whom. */
+  noteFailure({ caller }: Connection, request: object | undefined, error: WarpError): void {
+    if (!refusalCodes.has(error.code)) return;
+    const { uid, pid } = caller.process;
+    const channel = request !== undefined && 'channel' in request ? (request.channel as number) : 0;
+    const account = this.clients.find(channel)?.account ?? this.#context.tenants.payerFor(caller).account;
+    const { tenant } = account;
+    const { code, operation, found, limit } = error;
+    this.refusals.count(tenant, code, limit?.name.split('.').pop());
+    const of = channel === 0 ? {} : { channel };
+    this.#context.log.warn(
+      { audit: true, tenant, uid, pid, ...of, code, operation, found, limit: limit?.name },
+      'refused',
+    );
   }
 
   /** An administrator has taken a queue back. */
@@ -515,6 +640,50 @@ function checkTransport({ transport }: ReceivedRequest<'OpenChannel'>, { isLocal
     found: 'there is no shared memory with another host',
     hint,
   });
+}
+
+/** `key`: the one of the tenant's table that says so. */
+function notAllowed(operation: string, may: string, { account, section }: Payer, key: string): WarpError {
+  return new WarpError('PERMISSION_DENIED', {
+    operation,
+    found: `tenant ${account.tenant} may have ${may}`,
+    hint: `ask the administrator to change ${section}.${key}`,
+  });
+}
+
+/** `asked`: 0 for as many as there may be. */
+function chooseDepth(asked: number, slots: number, { account, limits, section }: Payer, operation: string) {
+  if (asked === 0) return Math.min(slots, limits.depth);
+  if (asked <= limits.depth) return asked;
+  const name = `${section}.depth`;
+  throw new WarpError('QUOTA_EXCEEDED', {
+    operation,
+    found: `a depth of ${asked}; tenant ${account.tenant} may have ${limits.depth}`,
+    hint: `ask for less, or ask the administrator to raise ${name}`,
+    limit: { name, value: limits.depth, used: 0 },
+  });
+}
+
+function outOfUse(device: string, operation: string): WarpError {
+  const found = `an administrator has taken ${device} out of use`;
+  return new WarpError('DEVICE_UNAVAILABLE', { operation, found, hint: 'ask the administrator' });
+}
+
+/** Asks for one device after another until one is in service; returns its name. */
+async function firstInService(
+  devices: readonly string[],
+  ask: (device: string) => Promise<unknown>,
+): Promise<string> {
+  for (const [index, device] of devices.entries()) {
+    try {
+      await ask(device);
+      return device;
+    } catch (error) {
+      const isOut = error instanceof WarpError && error.code === 'DEVICE_UNAVAILABLE';
+      if (!isOut || index === devices.length - 1) throw error;
+    }
+  }
+  throw new WarpError('DEVICE_UNAVAILABLE', { operation: 'open a queue' });
 }
 
 /** Unless it was released meanwhile, and the number perhaps given to another. */

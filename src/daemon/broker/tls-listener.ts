@@ -51,7 +51,7 @@ export class TlsListener {
       const name = certificateName(socket);
       log.info({ audit: true, address: socket.remoteAddress, certificate: name }, 'connected over TLS');
       const caller = name === undefined ? undefined : certificateCaller(name, broker);
-      void connections.admit(socket, caller?.tenant ?? 'tls', () => Promise.resolve(caller));
+      void connections.admit(socket, caller?.user ?? 'tls', () => Promise.resolve(caller));
     });
   }
 

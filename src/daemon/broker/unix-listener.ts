@@ -4,9 +4,8 @@ import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { peerCredentials, type PeerCredentials } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
-import type { ProcessName } from '../contracts.ts';
 import { listenAt } from '../listen.ts';
-import { processCaller } from './caller.ts';
+import { type KnownProcess, processCaller } from './caller.ts';
 import type { Connections } from './connections.ts';
 
 export class UnixListener {
@@ -17,14 +16,14 @@ export class UnixListener {
   constructor(
     path: string,
     connections: Connections,
-    identify: (peer: PeerCredentials) => Promise<ProcessName | undefined>,
+    identify: (peer: PeerCredentials) => Promise<KnownProcess | undefined>,
   ) {
     this.#path = path;
     this.#server = createServer({ pauseOnConnect: true }, (socket: Socket) => {
       const peer = peerCredentials(socketNumber(socket));
       void connections.admit(socket, `uid:${peer.uid}`, async () => {
-        const process = await identify(peer);
-        return process === undefined ? undefined : processCaller(process);
+        const found = await identify(peer);
+        return found === undefined ? undefined : processCaller(found);
       });
     });
   }

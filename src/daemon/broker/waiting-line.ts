@@ -59,14 +59,9 @@ export class WaitingLine<Want> {
     return true;
   }
 
-  /** How many would be served before it if all could be, from 0; undefined if it doesn't wait. */
-  position(place: Place<Want>): number | undefined {
-    let position = 0;
-    for (const other of this.#inOrder()) {
-      if (other === place) return position;
-      position += 1;
-    }
-    return undefined;
+  /** All places, in the order in which they would be served if all could be. */
+  [Symbol.iterator](): Iterator<Place<Want>> {
+    return this.#inOrder()[Symbol.iterator]();
   }
 
   /** Goes along the line until nothing is left to give; returns who was served. */

@@ -71,7 +71,7 @@ const deviceKeys = {
   }),
   failures_max: whole(0, 1_000_000).default(8).register(descriptions, {
     meaning:
-      'hardware queues that it may lose within a minute before it is taken out of service; 0: any number',
+      'hardware queues that it may lose within a minute before it is taken out of service, but for those lost over requests of a tenant that is slowed for it; 0: any number',
     unit: 'queues',
     example: '3',
   }),

@@ -11,6 +11,11 @@ export const DEFAULT_TENANT = 'default';
 /** How much of a rate may be had at once, where nothing is said: a hundredth of a second of it. */
 const BURST_SECONDS = 0.01;
 
+const NANOS_PER_MILLI = 1e6;
+
+/** Between the name of a tenant and the user, where each user is one; no name has it. */
+const USER_SEPARATOR = ':';
+
 export interface Caller {
   /** undefined if it came over the network. */
   readonly uid?: number | undefined;
@@ -50,11 +55,25 @@ export function isAdministrator(configuration: Configuration, caller: Caller): b
 
 function describeMatch(configuration: Configuration, name: string, caller: Caller): TenantMatch {
   const isEachUser = configuration.tenants[name]?.each_user ?? name === DEFAULT_TENANT;
+  const user = caller.uid ?? caller.tlsSubject ?? '';
+  return describeTenant(configuration, isEachUser ? `${name}${USER_SEPARATOR}${user}` : name);
+}
+
+/** What a tenant may, by the name that accounts go by; one that the file doesn't have any more may what everybody may. */
+export function describeTenant(configuration: Configuration, tenant: string): TenantMatch {
+  const [name = ''] = tenant.split(USER_SEPARATOR);
   return {
-    tenant: isEachUser ? `${name}:${caller.uid ?? caller.tlsSubject ?? ''}` : name,
+    tenant,
     section: Object.hasOwn(configuration.tenants, name) ? `tenants.${name}` : 'limits',
     limits: limitsOf(configuration, name),
   };
+}
+
+/** The largest input or output of a request that any tenant may send, bytes: devices are made for it. */
+export function requestBytesMax(configuration: Configuration): number {
+  const { limits, tenants } = configuration;
+  const all = Object.values(tenants).map((tenant) => tenant.request_bytes ?? limits.request_bytes);
+  return Math.max(limits.request_bytes, ...all);
 }
 
 /** A tenant's limits: its own, and for the rest those of everybody. */
@@ -63,11 +82,18 @@ export function limitsOf(configuration: Configuration, name: string): LimitsConf
   return Object.assign({}, configuration.limits, own);
 }
 
-/** The rates of a tenant as a bucket takes them; undefined where there is no limit. */
-export function ratesOf(limits: LimitsConfiguration) {
+/** Limits as the engine takes them; it needs no others. */
+export function engineLimits(limits: LimitsConfiguration) {
   return {
+    weight: limits.weight,
+    inFlightMax: limits.in_flight,
+    requestBytesMax: limits.request_bytes,
+    requestNanosMax: limits.request_millis * NANOS_PER_MILLI,
     operations: rateOf(limits.ops_per_second, limits.ops_burst),
     bytes: rateOf(limits.bytes_per_second, limits.bytes_burst),
+    devices: limits.devices,
+    faultsSlowed: limits.faults_slowed,
+    faultsStopped: limits.faults_stopped,
   };
 }
 

@@ -1,5 +1,5 @@
 // The custodian: the one process with privileges. It holds the lock of the instance, reads the configuration for
-// all, answers what the others can't find out unprivileged, and keeps the engine's descriptors for the next engine.
+// all (configuration.ts), answers what the others can't find out unprivileged, and keeps the engine's descriptors for the next engine.
 // It parses nothing that a client wrote: its peers are broker and engine, known by uid, with the requests of
 // custodianContract.
 
@@ -7,26 +7,32 @@ import { join } from 'node:path';
 import { present } from '../../shared/assert.ts';
 import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
 import type { Fd } from '../../sys/fd.ts';
-import { readConfiguration } from '../config/config.ts';
-import { requireInEffect } from '../config/in-effect.ts';
-import { custodianContract, vaultContract } from '../contracts.ts';
+import { custodianContract, followerContract, vaultContract } from '../contracts.ts';
 import { type Handlers, Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
-import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { createLog, endWhenTold, lockRole, onReload, type RoleOptions, tellReady } from '../role.ts';
+import { ConfigurationInForce, type Follower } from './configuration.ts';
 import { identifyProcess } from './processes.ts';
 import { Vault } from './vault.ts';
 
-type PeerLink = Link<typeof custodianContract, typeof vaultContract>;
+/** Of what each peer does for the custodian, the engine does one part and the broker the other. */
+const peerContract = { ...vaultContract, ...followerContract };
+type PeerLink = Link<typeof custodianContract, typeof peerContract>;
 
 export async function runCustodian(options: RoleOptions): Promise<void> {
   const log = createLog('custodian', options.logLevel);
   const lock = lockRole('custodian', options.runtimeDir);
-  const configuration = readConfiguration(options.configPath);
-  requireInEffect(configuration);
+  const configuration = new ConfigurationInForce(options.configPath, options.runtimeDir, log);
   const vault = new Vault();
 
   const handlersFor = (link: () => PeerLink): Handlers<typeof custodianContract> => ({
-    configuration: () => configuration,
+    configuration: ({ isFollowing }) => {
+      if (isFollowing) follow(link());
+      return configuration.current;
+    },
+    reload: async ({ isDry, uid, pid }) => ({
+      changes: await configuration.reload({ isDry, by: { uid, pid } }),
+    }),
     identify: ({ pid }) => ({ process: identifyProcess(pid) ?? null }),
     store: ({ handles }, fds: readonly Fd[]) => {
       vault.store(handles, fds);
@@ -42,23 +48,42 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
     },
   });
 
-  const links = new Set<PeerLink>();
+  const links = new Map<PeerLink, Follower | undefined>();
+  const follow = (link: PeerLink): void => {
+    const follower: Follower = (next) =>
+      link.call('reconfigure', next).catch((error: unknown) => {
+        // One that is gone asks anew when it is back.
+        if (link.isOpen) log.error({ err: error }, 'a process did not take the configuration');
+      });
+    links.set(link, follower);
+    configuration.followers.add(follower);
+  };
   const ownUids = new Set([0, process.getuid?.() ?? 0]);
   const server = await LinkServer.listen(join(options.runtimeDir, CUSTODIAN_SOCKET), ownUids, (sockets) => {
     let link: PeerLink | undefined = undefined;
     const handlers = handlersFor(() => present(link, 'the link that called'));
-    link = new Link('peer', sockets, { serves: custodianContract, calls: vaultContract }, handlers);
+    link = new Link('peer', sockets, { serves: custodianContract, calls: peerContract }, handlers);
     const opened = link;
-    links.add(opened);
-    opened.onClose = () => links.delete(opened);
+    links.set(opened, undefined);
+    opened.onClose = () => {
+      const follower = links.get(opened);
+      if (follower !== undefined) configuration.followers.delete(follower);
+      links.delete(opened);
+    };
   });
   endWhenTold(log, () => {
     server.close();
-    for (const link of links) link.close('the custodian stops');
+    for (const link of links.keys()) link.close('the custodian stops');
     vault.close();
+    configuration.close();
     lock.close();
     return Promise.resolve();
   });
-  log.info({ devices: Object.keys(configuration.devices) }, 'custodian ready');
+  onReload(() => {
+    configuration.reload({ isDry: false, by: { by: 'SIGHUP' } }).catch((error: unknown) => {
+      log.error({ err: error }, 'the configuration was not reloaded: what is in force stays');
+    });
+  });
+  log.info({ devices: Object.keys(configuration.current.devices) }, 'custodian ready');
   tellReady();
 }

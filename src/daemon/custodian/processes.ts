@@ -1,10 +1,43 @@
 // Who a process is, as /proc tells it.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { readProcessStat } from '../../sys/proc-stat.ts';
 import type { ProcessIdentity } from '../contracts.ts';
 
 /** undefined if there is no such process. `root`: where the host's file system begins. */
 export function identifyProcess(pid: number, root = '/'): ProcessIdentity | undefined {
-  const stat = readProcessStat(pid, root);
-  return stat === undefined ? undefined : { startTicks: stat.startTicks, command: stat.command };
+  const before = readProcessStat(pid, root);
+  if (before === undefined) return undefined;
+  const folder = join(root, 'proc', String(pid));
+  try {
+    const gids = readGroups(folder);
+    const cgroup = readControlGroup(folder);
+    // The number may have come to mean another process meanwhile.
+    const after = readProcessStat(pid, root);
+    if (after?.startTicks !== before.startTicks) return undefined;
+    const { startTicks, command } = after;
+    return { startTicks, command, gids, ...(cgroup !== undefined && { cgroup }) };
+  } catch {
+    // Any failure means the same to who asks: nobody can vouch for that process.
+    return undefined;
+  }
+}
+
+/** The effective group and the supplementary ones. */
+function readGroups(folder: string): number[] {
+  const status = readFileSync(join(folder, 'status'), 'utf8');
+  const [, effective] = /^Gid:\t\d+\t(\d+)/m.exec(status) ?? [];
+  const [, others = ''] = /^Groups:\t(.*)$/m.exec(status) ?? [];
+  const numbers = [effective, ...others.split(' ')].filter((text) => text !== undefined && text !== '');
+  return [...new Set(numbers.map(Number))];
+}
+
+/** Of the unified hierarchy, or of the one that systemd keeps where there is none; see cgroups(7). */
+function readControlGroup(folder: string): string | undefined {
+  const lines = readFileSync(join(folder, 'cgroup'), 'utf8').split('\n');
+  const pathOf = (line: string | undefined): string | undefined => line?.split(':').slice(2).join(':');
+  const unified = pathOf(lines.find((line) => line.startsWith('0::')));
+  const ofManager = pathOf(lines.find((line) => /^\d+:name=systemd:/.test(line)));
+  return ofManager === undefined || (unified !== undefined && unified !== '/') ? unified : ofManager;
 }

@@ -128,7 +128,7 @@ const STARTED_BIT = 1;
 export const TAKE_NOTHING = 0;
 /** The client broke the protocol: the reason is in `violation`. */
 export const TAKE_VIOLATION = -1;
-/** The tenant has as much in flight as it may. */
+/** The tenant may send no more at the moment. */
 export const TAKE_LIMITED = -2;
 
 export class Channel {
@@ -152,6 +152,13 @@ export class Channel {
   isAwake = false;
   /** It is in the engine's list of channels with unpublished completions. */
   isPosted = false;
+  /**
+   * For each slot: when its request came into its queue, and, from when a device has it, how long it waited there; by
+   * the engine's clock, milliseconds. 0 if it went to a device at once.
+   */
+  readonly waitMillis: Float64Array;
+  /** Nothing more is taken from it. */
+  isClosing = false;
   isEnded = false;
   /** When its last submission was found, by the engine's clock. */
   lastWorkMillis = 0;
@@ -183,6 +190,7 @@ export class Channel {
     this.#head = record.head;
     this.end = new ServiceEnd(words, geometry, this.#restoreIndices());
     this.nextSlot = new Int32Array(geometry.slots);
+    this.waitMillis = new Float64Array(geometry.slots);
     this.#hasRanges = new Uint8Array(geometry.slots).fill(this.inFlight > 0 ? 1 : 0);
     this.#onPosted = onPosted;
   }
@@ -213,14 +221,14 @@ export class Channel {
   }
 
   /** Takes what was submitted, up to a bound. */
-  take(): number {
+  take(nowMillis: number): number {
     const { end, tenant } = this;
     const available = end.available();
     if (available === 0) return TAKE_NOTHING;
     if (available === CORRUPT || !end.hasCompletionRoom(this.inFlight, available)) {
       return this.#violate(CORRUPT_RING);
     }
-    const room = tenant.limits.inFlightMax - tenant.inFlight;
+    const room = tenant.room(nowMillis);
     if (room <= 0) return TAKE_LIMITED;
     const count = Math.min(available, room, TAKE_MAX);
     // Counted beforehand: a device may complete a request while it is submitted.
@@ -228,7 +236,10 @@ export class Channel {
     tenant.inFlight += count;
     end.announceTaking(count);
     let accepted = 0;
-    for (let taken = 0; taken < count; taken++) {
+    let taken = 0;
+    for (; taken < count; taken++) {
+      // A request may be larger than what is left of the rate; the next one has to wait then.
+      if (tenant.hasRates && tenant.isOverdrawn(nowMillis)) break;
       const slot = end.takeSlot();
       if (slot === CORRUPT) {
         this.inFlight -= count - accepted;
@@ -239,10 +250,11 @@ export class Channel {
       if (status === 0) accepted += 1;
       else this.#refuse(slot, status);
     }
+    if (taken < count) end.announceTaking(0);
     this.inFlight -= count - accepted;
     tenant.inFlight -= count - accepted;
     if (accepted > 0) this.#malformedInRow = 0;
-    return this.#malformedInRow > MALFORMED_ENTRIES_MAX ? this.#violate(MALFORMED_ENTRIES) : count;
+    return this.#malformedInRow > MALFORMED_ENTRIES_MAX ? this.#violate(MALFORMED_ENTRIES) : taken;
   }
 
   #violate(reason: number): number {
@@ -284,7 +296,9 @@ export class Channel {
       this.#hasRanges[slot] = 1;
       const status = this.#checkUses(base, uses, algorithm);
       if (status !== 0) return status;
+      if (queue.device.refusesAsTooLong(queue, slot)) return TOO_LARGE;
     }
+    if (this.tenant.hasRates) this.tenant.spend(this.requestBytes(slot));
     // Last, when the row is whole: from here on it is in flight, for the next engine too.
     this.journal[slot] = QUEUED | ((this.end.submissionHead - 1) << SHIFT);
     queue.inFlight += 1;
@@ -295,6 +309,8 @@ export class Channel {
   #refuse(slot: number, status: number): void {
     // Too much or too large is a client in a hurry, not a broken one, and a client may change its mind.
     if (status !== QUEUE_FULL && status !== TOO_LARGE && status !== CANCELLED) this.#malformedInRow += 1;
+    this.tenant.chargeRubbish(1);
+    if (this.tenant.hasRates) this.tenant.spend(0);
     const isBusy = status === SLOT_BUSY;
     // A busy slot's row belongs to the request in flight; the cookie is the client's own, so it may be read late.
     const from = isBusy ? this.end.words : this.rows;
@@ -430,6 +446,7 @@ export class Channel {
 
   /** Completes a request that no device has completed, with a code. */
   fail(queue: Queue, slot: number, status: number): void {
+    this.waitMillis[slot] = 0;
     this.#finish(queue, slot, status, 0, 0, 0);
   }
 

@@ -21,6 +21,7 @@ import type { Clock } from './engine.ts';
 import { FLOOR_NANOS } from './costs.ts';
 import { Dispatcher, NO_SLOT, PortLoad } from './dispatch.ts';
 import type { Queue } from './queue.ts';
+import { Recent } from './recent.ts';
 import type { Flow } from './scheduler.ts';
 import type { Tenant } from './tenant.ts';
 import { Usage } from './usage.ts';
@@ -33,10 +34,15 @@ const STOPPED_MILLIS = 500;
 const DEVICE_TIMEOUT = errorNumber('DEVICE_TIMEOUT');
 const DEVICE_RESET = errorNumber('DEVICE_RESET');
 const DEVICE_ERROR = errorNumber('DEVICE_ERROR');
+const DEVICE_UNAVAILABLE = errorNumber('DEVICE_UNAVAILABLE');
 
 export interface DeviceDescription extends DriverEntry {
   readonly name: string;
   readonly driver: string;
+  /** Hardware queues that it may lose within a minute before it is taken out of service; 0: any number. */
+  readonly failuresMax: number;
+  /** For how long it is then out of service. */
+  readonly retryMillis: number;
 }
 
 export type PortState = 'starting' | 'ready' | 'failed';
@@ -44,7 +50,12 @@ export type PortState = 'starting' | 'ready' | 'failed';
 export interface DeviceEvents {
   /** A port rang, or its state changed: there may be completions, or room. */
   onWake(device: Device): void;
+  /** A hardware queue was lost; `culprit`: over whose request, where one ran. */
   onTrouble(device: Device, port: number, found: string, culprit: Tenant | undefined): void;
+  /** The device was taken out of service, or is back. */
+  onService(device: Device, isOut: boolean): void;
+  /** While it is out of service: what waits for it has to go elsewhere. */
+  onLeave(device: Device): void;
 }
 
 export class Device extends Dispatcher<Queue, DevicePort> {
@@ -58,6 +69,8 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   readonly #usages = new Map<Tenant, Usage>();
   readonly #clock: Clock;
   readonly #events: DeviceEvents;
+  readonly #losses = new Recent();
+  #returning: NodeJS.Timeout | undefined = undefined;
   readonly #completion = new Int32Array(COMPLETION_WORDS + PARAMETER_WORDS);
 
   /** `lifeline`: a descriptor for processes of its ports to hold. */
@@ -71,13 +84,13 @@ export class Device extends Dispatcher<Queue, DevicePort> {
         onWake: () => events.onWake(this),
         onReady: (libraries) => {
           this.libraries = libraries;
-          port.setState('ready');
+          port.setState('ready', this.isOut);
           port.lastProgressMillis = performance.now();
           events.onWake(this);
         },
         onLost: (found) => this.#recover(port, index, found),
         onFailed: (found) => {
-          port.setState('failed');
+          port.setState('failed', this.isOut);
           this.#events.onTrouble(this, index, `the port can't be brought up: ${found}`, undefined);
           if (this.state === 'failed') this.#failWaiting();
         },
@@ -90,8 +103,14 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return this.description.name;
   }
 
-  /** 'failed' only if no port is left that serves or may serve soon. */
+  /** Out of service: it has lost too many hardware queues. */
+  get isOut(): boolean {
+    return this.#returning !== undefined;
+  }
+
+  /** 'failed' only if no port is left that serves or may serve soon, or if it is out of service. */
   get state(): PortState {
+    if (this.isOut) return 'failed';
     const states = new Set(this.ports.map(({ state }) => state));
     if (states.has('ready')) return 'ready';
     return states.has('starting') ? 'starting' : 'failed';
@@ -148,10 +167,32 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return this.#usages;
   }
 
-  /** The request is estimated to take longer than its tenant may keep the device. */
-  isTooLong(queue: Queue, slot: number): boolean {
-    const { requestNanosMax } = queue.channel.tenant.limits;
-    return requestNanosMax !== undefined && this.estimate(queue, slot) > requestNanosMax;
+  /**
+   * Whether the request is estimated to take longer than its tenant may keep the device. Who is thought slow and sends
+   * nothing that may run is thought less so with each refusal, or it would be refused for good.
+   */
+  refusesAsTooLong(queue: Queue, slot: number): boolean {
+    if (this.isFree || this.estimate(queue, slot) <= queue.channel.tenant.limits.requestNanosMax)
+      return false;
+    this.doubt(queue.flow);
+    return true;
+  }
+
+  /** Takes a request into its queue, from where `dispatch` takes it. */
+  override enqueue(queue: Queue, slot: number): void {
+    if (this.isOut) {
+      queue.channel.fail(queue, slot, DEVICE_UNAVAILABLE);
+      return;
+    }
+    queue.channel.waitMillis[slot] = this.#clock.nowMillis;
+    super.enqueue(queue, slot);
+  }
+
+  /** A request that a port held waits again: in all, for as long as it waited before and will from now on. */
+  protected override putBack(queue: Queue, slot: number, chargedNanos: number): void {
+    const { waitMillis } = queue.channel;
+    waitMillis[slot] = this.#clock.nowMillis - (waitMillis[slot] as number);
+    super.putBack(queue, slot, chargedNanos);
   }
 
   protected operationOf({ channel }: Queue, slot: number): number {
@@ -170,9 +211,11 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       channel.requeued(slot);
       return false;
     }
+    const sinceMillis = channel.waitMillis[slot] as number;
+    if (sinceMillis !== 0) channel.waitMillis[slot] = this.#clock.nowMillis - sinceMillis;
     if (outcome === SEND_DONE) {
       this.completed += 1;
-      queue.usage.completed(channel.requestBytes(slot), 0, true);
+      this.#count(queue, slot, 0, true);
       channel.complete(queue, slot, this.#completion);
     } else if (port.inFlight === 1) {
       port.lastProgressMillis = this.#clock.nowMillis;
@@ -204,7 +247,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       if (!isGood) this.failed += 1;
       const nanos = (completion[C_DEVICE_NANOS] as number) >>> 0;
       this.account(queue, slot, port.release(tag), nanos, isGood);
-      queue.usage.completed(queue.channel.requestBytes(slot), nanos, isGood);
+      this.#count(queue, slot, nanos, isGood);
       queue.channel.complete(queue, slot, completion);
       count += 1;
     }
@@ -212,6 +255,14 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     this.completed += count;
     port.lastProgressMillis = this.#clock.nowMillis;
     return count;
+  }
+
+  #count({ usage, channel }: Queue, slot: number, nanos: number, isGood: boolean): void {
+    usage.completed(channel.requestBytes(slot), nanos, isGood);
+    const waitedMillis = channel.waitMillis[slot] as number;
+    if (waitedMillis === 0) return;
+    usage.waited(waitedMillis);
+    channel.waitMillis[slot] = 0;
   }
 
   /** A port was lost: what it was running gets a code, what it only held waits again. */
@@ -229,6 +280,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       if (tag === running) {
         this.failed += 1;
         this.scheduler.settle(queue.flow, nanos, ranNanos);
+        this.#count(queue, slot, ranNanos, false);
         queue.channel.fail(queue, slot, code);
       } else if (queue.channel.isEnded) {
         queue.channel.fail(queue, slot, code);
@@ -238,11 +290,36 @@ export class Device extends Dispatcher<Queue, DevicePort> {
       }
     }
     port.isTimedOut = false;
-    port.setState('starting');
+    port.setState('starting', this.isOut);
+    this.#noteLoss(culprit);
     this.#events.onTrouble(this, index, found, culprit);
+    // What was put back goes where the rest is.
+    if (this.isOut) this.#events.onLeave(this);
     this.#events.onWake(this);
   }
 
+  /** Losses over requests of a tenant that is known for them are the tenant's, not the device's. */
+  #noteLoss(culprit: Tenant | undefined): void {
+    // The engine may have slept until now.
+    const nowMillis = performance.now();
+    const { failuresMax, retryMillis } = this.description;
+    culprit?.noteFault(nowMillis);
+    if (culprit?.isSlowed(nowMillis) === true || failuresMax === 0 || this.isOut) return;
+    this.#losses.note(nowMillis);
+    if (this.#losses.count(nowMillis) <= failuresMax) return;
+    this.#returning = setTimeout(() => {
+      this.#returning = undefined;
+      this.#losses.clear();
+      for (const port of this.ports) port.setState(port.state, false);
+      this.#events.onService(this, false);
+      this.#events.onWake(this);
+    }, retryMillis);
+    this.#returning.unref();
+    for (const port of this.ports) port.setState(port.state, true);
+    this.#events.onService(this, true);
+  }
+
+  /** Requests that wait, and have nowhere else to go, get a code. */
   #failWaiting(): void {
     for (let suspect = this.takeSuspect(); suspect !== undefined; suspect = this.takeSuspect())
       suspect.queue.channel.fail(suspect.queue, suspect.slot, DEVICE_ERROR);
@@ -288,6 +365,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#returning);
     await Promise.all(this.ports.map(({ port }) => port.close()));
   }
 }
@@ -318,9 +396,10 @@ class DevicePort extends PortLoad {
     this.#nanos = new Float64Array(depth);
   }
 
-  setState(state: PortState): void {
+  /** `isOut`: its device is out of service, and gives it no requests whatever its state. */
+  setState(state: PortState, isOut: boolean): void {
     this.state = state;
-    this.isReady = state === 'ready';
+    this.isReady = state === 'ready' && !isOut;
   }
 
   queueOf(tag: number): Queue | undefined {

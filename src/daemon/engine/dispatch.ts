@@ -55,7 +55,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
   readonly scheduler: Scheduler<Queue>;
   protected readonly ports: Port[] = [];
   readonly #costs = new Costs();
-  readonly #isFree: boolean;
+  readonly isFree: boolean;
   #longestNanos = 0;
   /** Requests that were running when an engine died: each runs again alone, before all others. */
   readonly #suspects: { readonly queue: Queue; readonly slot: number }[] = [];
@@ -64,7 +64,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
 
   /** `isFree`: completions tell no device time. `SchedulerClass`: the simulation has worse ones, to tell the difference. */
   constructor(isFree: boolean, SchedulerClass: typeof Scheduler<Queue> = Scheduler<Queue>) {
-    this.#isFree = isFree;
+    this.isFree = isFree;
     this.scheduler = new SchedulerClass((queue) => this.estimate(queue, queue.firstSlot));
   }
 
@@ -95,7 +95,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
         const nanos = this.estimate(queue, slot);
         if (this.send(port, queue, slot, nanos)) {
           // Where nothing costs anything there is nothing to remember of what nobody had to wait for.
-          if (!this.#isFree) scheduler.served(queue.flow, nanos);
+          if (!this.isFree) scheduler.served(queue.flow, nanos);
           return;
         }
       }
@@ -175,9 +175,14 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
 
   /** Estimated device time of a request, nanoseconds. */
   estimate(queue: Queue, slot: number): number {
-    if (this.#isFree) return FLOOR_NANOS;
+    if (this.isFree) return FLOOR_NANOS;
     const nanos = this.#costs.estimate(this.operationOf(queue, slot), this.bytesOf(queue, slot));
     return nanos * queue.flow.slowness;
+  }
+
+  /** That a flow's requests are slow is believed a little less: those that it sends are not run, nor measured. */
+  protected doubt(flow: Flow): void {
+    if (flow.slowness > 1) flow.slowness **= DOUBT;
   }
 
   /** A request has completed: corrects its charge, and what is thought of the next one like it. */
@@ -188,7 +193,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
     measuredNanos: number,
     isGood: boolean,
   ): void {
-    if (this.#isFree) return;
+    if (this.isFree) return;
     const nanos = Math.max(measuredNanos, FLOOR_NANOS);
     this.scheduler.settle(queue.flow, chargedNanos, nanos);
     // A failed one ended early: it tells nothing of the others, and must not make them look cheap.
@@ -236,6 +241,8 @@ function hasRoom(port: PortLoad, workNanosMax: number): boolean {
 const SLOWNESS_RISE = 1 / 4;
 const SLOWNESS_FALL = 1 / 32;
 const SLOWNESS_OCTAVES_MAX = 6;
+/** How much of a surprise is left after a request was refused because of it. */
+const DOUBT = 0.99;
 
 /** `ratio`: how long a request took, beside what was estimated of anybody's. */
 function correctSlowness(flow: Flow, ratio: number): void {

@@ -53,8 +53,8 @@ export class Engine {
   /** Channels with completions to publish: the first `#postedCount` of the list. */
   readonly #posted: Channel[] = [];
   #postedCount = 0;
-  /** Tenants whose channels wait for requests to complete. */
-  readonly #limited = new Set<Tenant>();
+  /** For tenants that wait for their rates: when there will be something again. */
+  readonly #refills = new Map<Tenant, NodeJS.Timeout>();
   /** Called after the next turn. */
   readonly #onTurn: (() => void)[] = [];
   #spinMillis = SPIN_MILLIS_FIRST;
@@ -73,7 +73,7 @@ export class Engine {
 
   /** The channel rang, or is new: visits it from now on, at once if the engine slept. */
   wakeChannel(channel: Channel): void {
-    if (channel.isEnded) return;
+    if (channel.isEnded || channel.isClosing) return;
     if (!channel.isAwake) {
       channel.isAwake = true;
       channel.lastWorkMillis = this.clock.nowMillis;
@@ -104,11 +104,18 @@ export class Engine {
     else this.#onTurn.push(done);
   }
 
+  /** Takes nothing more from the channel, whatever its client sends; what was taken completes. */
+  close(channel: Channel): void {
+    channel.isClosing = true;
+    this.forget(channel);
+  }
+
   forget(channel: Channel): void {
     channel.isAwake = false;
     channel.tenant.waiting.delete(channel);
     const index = this.#awake.indexOf(channel);
     if (index !== -1) this.#removeAwake(index);
+    this.unlimit(channel.tenant);
   }
 
   readonly #turn = (): void => {
@@ -148,7 +155,7 @@ export class Engine {
     let moved = 0;
     for (let index = this.#awake.length - 1; index >= 0; index--) {
       const channel = this.#awake[index] as Channel;
-      const taken = channel.take();
+      const taken = channel.take(this.clock.nowMillis);
       if (taken === TAKE_NOTHING) continue;
       channel.lastWorkMillis = this.clock.nowMillis;
       moved += 1;
@@ -177,27 +184,40 @@ export class Engine {
       channel.isPosted = false;
       if (!channel.isEnded && channel.end.publish()) this.#events.ring(channel);
       this.#events.onCompleted(channel);
+      if (channel.tenant.waiting.size > 0) this.unlimit(channel.tenant);
     }
     this.#postedCount = 0;
-    if (this.#limited.size > 0) this.#unlimit();
   }
 
-  /** The tenant has too much in flight: its submissions stay where they are until some of it has completed. */
+  /** The tenant may send no more: its submissions stay where they are until some have completed, or its rates allow. */
   #limit(channel: Channel, index: number): void {
     this.#removeAwake(index);
     channel.isAwake = false;
     channel.tenant.waiting.add(channel);
-    this.#limited.add(channel.tenant);
+    this.#awaitRefill(channel.tenant);
   }
 
-  #unlimit(): void {
-    for (const tenant of this.#limited) {
-      if (tenant.inFlight >= tenant.limits.inFlightMax) continue;
-      this.#limited.delete(tenant);
-      const waiting = [...tenant.waiting];
-      tenant.waiting.clear();
-      for (const channel of waiting) this.wakeChannel(channel);
+  /** The tenant may have room again: visits as many of its waiting channels as can send something, the oldest first. */
+  unlimit(tenant: Tenant): void {
+    let room = tenant.waiting.size === 0 ? 0 : tenant.room(this.clock.nowMillis);
+    for (const channel of tenant.waiting) {
+      if (room <= 0) break;
+      room -= 1;
+      tenant.waiting.delete(channel);
+      this.wakeChannel(channel);
     }
+    if (tenant.waiting.size > 0) this.#awaitRefill(tenant);
+  }
+
+  #awaitRefill(tenant: Tenant): void {
+    const waitMillis = tenant.waitMillis(this.clock.nowMillis);
+    if (waitMillis === 0 || this.#refills.has(tenant)) return;
+    const onRefill = (): void => {
+      this.#refills.delete(tenant);
+      this.clock.nowMillis = performance.now();
+      this.unlimit(tenant);
+    };
+    this.#refills.set(tenant, setTimeout(onRefill, Math.ceil(waitMillis)));
   }
 
   #removeAwake(index: number): void {

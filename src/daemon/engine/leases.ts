@@ -19,9 +19,11 @@ import type { Device } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Ledger, LedgerRecord } from './ledger.ts';
 import { Queue } from './queue.ts';
-import { Tenant } from './tenant.ts';
+import { Tenant, type TenantLimits } from './tenant.ts';
 import type { Vault } from './vault.ts';
 
+const DEVICE_UNAVAILABLE = errorNumber('DEVICE_UNAVAILABLE');
+const TENANT_STOPPED = errorNumber('TENANT_STOPPED');
 const CANCELLED = errorNumber('CANCELLED');
 const CLIENT_CLOSED = errorNumber('CLIENT_CLOSED');
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
@@ -109,6 +111,9 @@ export class Leases {
    */
   async open(setup: ChannelSetup, memory: Fd, bell: Fd): Promise<void> {
     assert(!this.#byChannel.has(setup.channel), 'a channel is opened once');
+    if (this.#tenants.get(setup.tenant)?.isStopped(performance.now()) === true) {
+      throw new WarpError('TENANT_STOPPED', { operation: `open a channel for tenant ${setup.tenant}` });
+    }
     checkSealed(memory);
     const mapping = mapBare(memory, channelGeometry(setup.slots).totalBytes);
     let record: LedgerRecord;
@@ -135,6 +140,7 @@ export class Leases {
     );
     const doorbell = new Doorbell(bell, {
       onRing: (bytes, isClean) => {
+        tenant.chargeRubbish(bytes);
         if (!isClean || bytes > DOORBELL_BYTES_MAX) this.end(lease, DOORBELL_GARBAGE);
         else this.#engine.wakeChannel(channel);
       },
@@ -158,13 +164,27 @@ export class Leases {
 
   #tenant({ tenant: name, limits }: ChannelSetup): Tenant {
     let tenant = this.#tenants.get(name);
+    const { nowMillis } = this.#engine.clock;
     if (tenant === undefined) {
-      tenant = new Tenant(name, limits);
+      tenant = new Tenant(name, limits, nowMillis);
       this.#tenants.set(name, tenant);
     }
-    tenant.limits = limits;
-    for (const device of this.#engine.devices) device.flowOf(tenant).weight = limits.weight;
+    tenant.configure(limits, nowMillis);
+    for (const device of this.#engine.devices) device.flowOf(tenant);
     return tenant;
+  }
+
+  /** Sets other limits for a tenant, at once; one that has never had a channel gets its limits with its first. */
+  configureTenant(name: string, limits: TenantLimits): void {
+    const tenant = this.#tenants.get(name);
+    if (tenant === undefined) return;
+    tenant.configure(limits, this.#engine.clock.nowMillis);
+    this.#engine.unlimit(tenant);
+  }
+
+  /** All that have had a channel since this engine began. */
+  get tenants(): IterableIterator<Tenant> {
+    return this.#tenants.values();
   }
 
   openQueue(lease: Lease, grant: QueueGrant): void {
@@ -207,6 +227,59 @@ export class Leases {
     queue.device.queues -= 1;
     channel.queues[queue.number] = undefined;
     record.clearQueue(queue.number);
+  }
+
+  /**
+   * A device is out of service: each of its queues gets a place on another one that offers the same and that its tenant
+   * may use. Where there is none, what waits completes with a code, and what comes too, until the device is back.
+   */
+  leaveDevice(device: Device): void {
+    for (const { channel, record } of this.#byChannel.values()) {
+      for (const queue of channel.queues) if (queue?.device === device) this.#moveQueue(queue, record);
+    }
+    // Requests that were in the device when their queue moved.
+    for (let queue = device.scheduler.next(); queue !== undefined; queue = device.scheduler.next()) {
+      if (queue.successor === undefined) device.withdraw(queue, DEVICE_UNAVAILABLE);
+      device.scheduler.remove(queue);
+      if (queue.successor !== undefined) queue.moveWaitingTo(queue.successor);
+    }
+    this.#engine.wake();
+  }
+
+  #moveQueue(queue: Queue, record: LedgerRecord): void {
+    const { channel, number, device, algorithm, algorithmIndex: index, depth } = queue;
+    const { devices: allowed } = channel.tenant.limits;
+    const next = this.#engine.devices.find(
+      (other) =>
+        other.state !== 'failed' &&
+        other.description.algorithms.includes(algorithm) &&
+        (allowed?.includes(other.name) ?? true),
+    );
+    if (next === undefined) {
+      device.withdraw(queue, DEVICE_UNAVAILABLE);
+      return;
+    }
+    device.scheduler.remove(queue);
+    const named = { name: algorithm, index };
+    const successor = new Queue(channel, number, next, next.flowOf(channel.tenant), named, depth);
+    channel.queues[number] = successor;
+    queue.successor = successor;
+    device.queues -= 1;
+    next.queues += 1;
+    record.setQueue({ number, device: next.name, algorithm, depth });
+    queue.moveWaitingTo(successor);
+    this.#log.warn(
+      { channel: channel.id, queue: number, tenant: channel.tenant.name, from: device.name, to: next.name },
+      'queue moved',
+    );
+  }
+
+  /** Requests of a tenant fault devices: from a number on it loses all its channels. */
+  stopIfFaulty(tenant: Tenant): void {
+    if (!tenant.isStopped(performance.now())) return;
+    this.#log.error({ audit: true, tenant: tenant.name }, 'tenant stopped: its requests fault devices');
+    for (const lease of this.#byChannel.values())
+      if (lease.channel.tenant === tenant) this.end(lease, TENANT_STOPPED);
   }
 
   openSession(lease: Lease, number: number, parameters: SessionParameters): void {

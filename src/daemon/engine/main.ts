@@ -9,6 +9,7 @@ import { CUSTODIAN_SOCKET, ENGINE_SOCKET } from '../../shared/runtime-paths.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import { forbidDumps } from '../../sys/process.ts';
 import type { Configuration } from '../config/schema.ts';
+import { requestBytesMax } from '../config/tenants.ts';
 import { brokerContract, custodianContract, engineContract, vaultContract } from '../contracts.ts';
 import { Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
@@ -21,6 +22,7 @@ import { Leases } from './leases.ts';
 import { Ledger, LEDGER_HANDLE, LIFELINE_HANDLE } from './ledger.ts';
 import { createLifeline, type Lifeline, lifelineEnds } from './lifeline.ts';
 import { EngineService } from './service.ts';
+import type { Tenant } from './tenant.ts';
 import { Returned, Vault } from './vault.ts';
 
 /** How long requests in flight may take to finish when the engine is stopped by itself, milliseconds. */
@@ -30,6 +32,8 @@ const WORKERS_MILLIS_MAX = 2_000;
 
 /** How long a custodian that is being started again is waited for, milliseconds. */
 const CUSTODIAN_MILLIS_MAX = 10_000;
+
+const MILLIS_PER_SECOND = 1_000;
 
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 
@@ -57,7 +61,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
-  const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', {});
+  const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', { isFollowing: false });
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
   await custodian.ask(CUSTODIAN_MILLIS_MAX, 'giveBack', {});
@@ -72,7 +76,11 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     },
     availableParallelism(),
   );
-  engine.devices.push(...openDevices(configuration, engine, lifeline, log));
+  const act = {
+    onFault: (tenant: Tenant): void => leases.stopIfFaulty(tenant),
+    onLeave: (device: Device): void => leases.leaveDevice(device),
+  };
+  engine.devices.push(...openDevices(configuration, engine, lifeline, act, log));
   const left = returned.take(LEDGER_HANDLE);
   const ledger = openLedger(left, log);
   const leases = new Leases(engine, ledger, vault, log);
@@ -126,22 +134,34 @@ export async function runEngine(options: RoleOptions): Promise<void> {
 }
 
 function openDevices(
-  { devices, limits }: Configuration,
+  configuration: Configuration,
   engine: Engine,
   { held }: Lifeline,
+  act: { onFault(tenant: Tenant): void; onLeave(device: Device): void },
   log: Logger,
 ): Device[] {
-  return Object.entries(devices).map(([name, options]) => {
-    const description = { name, ...driverEntry(name, options, limits.request_bytes), driver: options.driver };
+  const bytesMax = requestBytesMax(configuration);
+  return Object.entries(configuration.devices).map(([name, options]) => {
+    const description = {
+      name,
+      ...driverEntry(name, options, bytesMax),
+      driver: options.driver,
+      failuresMax: options.failures_max,
+      retryMillis: options.retry_seconds * MILLIS_PER_SECOND,
+    };
     const events = {
       onWake: (): void => engine.wake(),
-      onTrouble: (
-        _device: Device,
-        port: number,
-        found: string,
-        culprit: { readonly name: string } | undefined,
-      ): void => {
+      onTrouble: (_device: Device, port: number, found: string, culprit: Tenant | undefined): void => {
         log.warn({ device: name, port, tenant: culprit?.name, found }, 'a hardware queue was lost');
+        // Later: the device is in the middle of it.
+        if (culprit !== undefined) setImmediate(() => act.onFault(culprit));
+      },
+      onLeave: (device: Device): void => act.onLeave(device),
+      onService: (_device: Device, isOut: boolean): void => {
+        const millis = description.retryMillis;
+        if (isOut)
+          log.error({ device: name, millis }, 'device out of service: it lost too many hardware queues');
+        else log.warn({ device: name }, 'device in service again');
       },
     };
     return new Device(description, engine.clock, events, held);

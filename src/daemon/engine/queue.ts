@@ -26,6 +26,8 @@ export class Queue implements DispatchQueue {
   nextQueue: Schedulable | undefined = undefined;
   previousQueue: Schedulable | undefined = undefined;
   isScheduled = false;
+  /** The queue that has taken its place, on another device. What comes back to this one goes there. */
+  successor: Queue | undefined = undefined;
 
   constructor(
     channel: Channel,
@@ -43,6 +45,16 @@ export class Queue implements DispatchQueue {
     this.algorithm = algorithm.name;
     this.algorithmIndex = algorithm.index;
     this.depth = depth;
+  }
+
+  /** Gives all that waits to the queue that takes its place. */
+  moveWaitingTo(successor: Queue): void {
+    while (this.firstSlot !== NO_SLOT) {
+      const slot = this.shift();
+      this.inFlight -= 1;
+      successor.inFlight += 1;
+      successor.device.enqueue(successor, slot);
+    }
   }
 
   append(slot: number): void {

@@ -11,6 +11,7 @@ import {
   type ChannelInventory,
   type engineContract,
   QUEUES_LISTED_MAX,
+  TENANTS_LISTED_MAX,
 } from '../contracts.ts';
 import type { Handlers } from '../link.ts';
 import type { Device } from './device.ts';
@@ -45,9 +46,11 @@ export class EngineService implements Handlers<typeof engineContract> {
     return {};
   }
 
-  closeChannel({ channel, reason }: RequestOf<'closeChannel'>): Nothing {
+  closeChannel({ channel, reason, graceMillis }: RequestOf<'closeChannel'>): Nothing {
     const lease = this.#leases.find(channel);
-    if (lease !== undefined) this.#leases.end(lease, errorNumber(reason));
+    if (lease === undefined) return {};
+    if (graceMillis === 0) this.#leases.end(lease, errorNumber(reason));
+    else void this.#endGently(lease, errorNumber(reason), performance.now() + graceMillis);
     return {};
   }
 
@@ -55,6 +58,14 @@ export class EngineService implements Handlers<typeof engineContract> {
     const lease = this.#leases.find(channel);
     if (lease !== undefined) this.#leases.cancel(lease, requests);
     return {};
+  }
+
+  async #endGently(lease: Lease, reason: number, endMillis: number): Promise<void> {
+    const { channel } = lease;
+    this.#engine.close(channel);
+    while (channel.inFlight > 0 && !channel.isEnded && performance.now() < endMillis)
+      await setTimeout(DRAIN_POLL_MILLIS);
+    this.#leases.end(lease, reason);
   }
 
   openQueue({ channel, queue: number, device: name, algorithm, depth }: RequestOf<'openQueue'>): Nothing {
@@ -115,6 +126,29 @@ export class EngineService implements Handlers<typeof engineContract> {
     const lease = this.#leases.find(channel);
     if (lease !== undefined) await new Promise<void>((resolve) => start(lease, resolve));
     return {};
+  }
+
+  configureTenants({ tenants }: RequestOf<'configureTenants'>): Nothing {
+    for (const { tenant, limits } of tenants) this.#leases.configureTenant(tenant, limits);
+    return {};
+  }
+
+  usage({ from }: RequestOf<'usage'>): ReplyOf<'usage'> {
+    const all = [...this.#leases.tenants];
+    const listed = all.slice(from, from + TENANTS_LISTED_MAX);
+    const tenants = listed.map(({ name, limits, inFlight }) => ({
+      tenant: name,
+      weight: limits.weight,
+      inFlight,
+    }));
+    const usage = listed.flatMap((tenant) =>
+      this.#engine.devices.map((device) => {
+        const { waits, ...counts } = device.usageOf(tenant).counts();
+        return { tenant: tenant.name, device: device.name, waits: [...waits], ...counts };
+      }),
+    );
+    const used = usage.filter(({ requests }) => requests > 0);
+    return { tenants, usage: used, isLast: from + listed.length >= all.length };
   }
 
   status(): ReplyOf<'status'> {

@@ -3,6 +3,7 @@
 
 import type { Channel } from './channel.ts';
 import { FLOOR_NANOS } from './costs.ts';
+import { Recent } from './recent.ts';
 import type { Flow } from './scheduler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
@@ -19,11 +20,16 @@ export interface TenantLimits {
   /** The largest of the ranges of one request, bytes. */
   readonly requestBytesMax: number;
   /** The largest estimated device time of one request, nanoseconds. */
-  readonly requestNanosMax?: number | undefined;
+  readonly requestNanosMax: number;
   /** Requests a second; no limit if left out. */
   readonly operations?: Rate | undefined;
   /** Input and output of requests together, bytes a second; no limit if left out. */
   readonly bytes?: Rate | undefined;
+  /** Names of the devices that it may use; all if left out. */
+  readonly devices?: readonly string[] | undefined;
+  /** Faults of a device by its requests within a minute: from so many on it may have one request in flight, or none. */
+  readonly faultsSlowed: number;
+  readonly faultsStopped: number;
 }
 
 export class Tenant {
@@ -34,7 +40,10 @@ export class Tenant {
   readonly waiting = new Set<Channel>();
   /** Where its device time is accounted: one flow for each device that it has used. */
   readonly flows: Flow[] = [];
+  /** Rates are limited: each request has to be told by `spend`. */
+  hasRates = false;
   readonly #rubbish: TokenBucket;
+  readonly #faults = new Recent();
   #operations: TokenBucket | undefined;
   #bytes: TokenBucket | undefined;
 
@@ -44,6 +53,7 @@ export class Tenant {
     this.#rubbish = new TokenBucket(RUBBISH, nowMillis);
     this.#operations = limits.operations && new TokenBucket(limits.operations, nowMillis);
     this.#bytes = limits.bytes && new TokenBucket(limits.bytes, nowMillis);
+    this.hasRates = this.#operations !== undefined || this.#bytes !== undefined;
   }
 
   /** Sets other limits, from now on: nothing that was taken is given up. */
@@ -51,17 +61,36 @@ export class Tenant {
     this.limits = limits;
     this.#operations = reconfigure(this.#operations, limits.operations, nowMillis);
     this.#bytes = reconfigure(this.#bytes, limits.bytes, nowMillis);
+    this.hasRates = this.#operations !== undefined || this.#bytes !== undefined;
     for (const flow of this.flows) flow.weight = limits.weight;
+  }
+
+  /** A device was lost over a request of this tenant. */
+  noteFault(nowMillis: number): void {
+    this.#faults.note(nowMillis);
+  }
+
+  isSlowed(nowMillis: number): boolean {
+    return this.#faults.count(nowMillis) >= this.limits.faultsSlowed;
+  }
+
+  isStopped(nowMillis: number): boolean {
+    return this.#faults.count(nowMillis) >= this.limits.faultsStopped;
   }
 
   /** How many requests may be taken from its channels now; 0 or less: none. */
   room(nowMillis: number): number {
-    const room = this.limits.inFlightMax - this.inFlight;
+    const room = (this.isSlowed(nowMillis) ? 1 : this.limits.inFlightMax) - this.inFlight;
     if (this.#rubbish.available(nowMillis) <= 0) return 0;
-    if (this.#bytes !== undefined && this.#bytes.available(nowMillis) <= 0) return 0;
+    if (this.isOverdrawn(nowMillis)) return 0;
     return this.#operations === undefined
       ? room
       : Math.min(room, Math.ceil(this.#operations.available(nowMillis)));
+  }
+
+  /** Whether its rate of bytes has been used up, which a single request may do. */
+  isOverdrawn(nowMillis: number): boolean {
+    return this.#bytes !== undefined && this.#bytes.available(nowMillis) <= 0;
   }
 
   /** How long the buckets keep it from sending, milliseconds; 0 if it is not they that do. */
@@ -73,7 +102,7 @@ export class Tenant {
     );
   }
 
-  /** A request was taken. */
+  /** A request was taken, or an entry that was to be one. */
   spend(bytes: number): void {
     this.#operations?.take(1);
     this.#bytes?.take(bytes);
@@ -81,7 +110,6 @@ export class Tenant {
 
   /** Something was done for it that is no request: on all its devices it pays the least price of one. */
   chargeRubbish(count: number): void {
-    this.#operations?.take(count);
     this.#rubbish.take(count * FLOOR_NANOS);
     for (const flow of this.flows) flow.charge(count * FLOOR_NANOS);
   }

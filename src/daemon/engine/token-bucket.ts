@@ -51,7 +51,9 @@ export class TokenBucket {
   /** How long until something may be taken again, milliseconds; 0 if it may be now. */
   waitMillis(nowMillis: number): number {
     this.#fill(nowMillis);
-    return this.#tokens > 0 ? 0 : -this.#tokens / this.#perMilli;
+    if (this.#tokens > 0) return 0;
+    // With exactly nothing there is nothing yet either.
+    return Math.max(-this.#tokens / this.#perMilli, Number.EPSILON);
   }
 
   #fill(nowMillis: number): void {

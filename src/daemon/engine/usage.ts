@@ -1,28 +1,9 @@
 // What one tenant has had of one device: requests, bytes, device time, and how long its requests waited. Counted where
 // requests move, so nothing here allocates.
 
-/** Waits are counted by powers of two of microseconds: bucket i holds those below 2^i, the last one all that are longer. */
-const WAIT_BUCKETS = 26;
+import { type UsageCounts, WAIT_BUCKETS } from '../../shared/picture.ts';
+
 const MICROS_PER_MILLI = 1_000;
-
-/** Upper bounds of all buckets but the last, seconds. */
-export const waitBoundsSeconds: readonly number[] = Array.from(
-  { length: WAIT_BUCKETS - 1 },
-  (_, index) => 2 ** index / 1e6,
-);
-
-/** Counters as they are told to others. */
-export interface UsageCounts {
-  readonly requests: number;
-  /** Of the requests, those that ended with an error. */
-  readonly failed: number;
-  /** Input and output together. */
-  readonly bytes: number;
-  readonly deviceNanos: number;
-  readonly waitMillis: number;
-  /** How many requests waited for less than each of `waitBoundsSeconds`, and not less than the one before; then the rest. */
-  readonly waits: readonly number[];
-}
 
 export class Usage {
   requests = 0;
@@ -30,6 +11,7 @@ export class Usage {
   bytes = 0;
   deviceNanos = 0;
   waitMillis = 0;
+  #waited = 0;
   readonly #waits = new Float64Array(WAIT_BUCKETS);
 
   completed(bytes: number, deviceNanos: number, isGood: boolean): void {
@@ -39,9 +21,10 @@ export class Usage {
     if (!isGood) this.failed += 1;
   }
 
-  /** A request went to the device after so long in its queue. */
+  /** A request that is completed had been in its queue for so long. Not told of those that had not to wait. */
   waited(millis: number): void {
     this.waitMillis += millis;
+    this.#waited += 1;
     const micros = Math.min(millis * MICROS_PER_MILLI, 2 ** WAIT_BUCKETS);
     const bucket = Math.min(32 - Math.clz32(micros), WAIT_BUCKETS - 1);
     this.#waits[bucket] = (this.#waits[bucket] as number) + 1;
@@ -49,6 +32,8 @@ export class Usage {
 
   counts(): UsageCounts {
     const { requests, failed, bytes, deviceNanos, waitMillis } = this;
-    return { requests, failed, bytes, deviceNanos, waitMillis, waits: [...this.#waits] };
+    const [first = 0, ...others] = this.#waits;
+    const waits = [first + requests - this.#waited, ...others];
+    return { requests, failed, bytes, deviceNanos, waitMillis, waits };
   }
 }

@@ -53,6 +53,7 @@ import type { ShareRegionRequest as _warpdrive_v1_ShareRegionRequest, ShareRegio
 import type { ShareRegionResponse as _warpdrive_v1_ShareRegionResponse, ShareRegionResponse__Output as _warpdrive_v1_ShareRegionResponse__Output } from './warpdrive/v1/ShareRegionResponse.ts';
 import type { Tenant as _warpdrive_v1_Tenant, Tenant__Output as _warpdrive_v1_Tenant__Output } from './warpdrive/v1/Tenant.ts';
 import type { Usage as _warpdrive_v1_Usage, Usage__Output as _warpdrive_v1_Usage__Output } from './warpdrive/v1/Usage.ts';
+import type { WaitingCall as _warpdrive_v1_WaitingCall, WaitingCall__Output as _warpdrive_v1_WaitingCall__Output } from './warpdrive/v1/WaitingCall.ts';
 import type { WriteRegionRequest as _warpdrive_v1_WriteRegionRequest, WriteRegionRequest__Output as _warpdrive_v1_WriteRegionRequest__Output } from './warpdrive/v1/WriteRegionRequest.ts';
 import type { WriteRegionResponse as _warpdrive_v1_WriteRegionResponse, WriteRegionResponse__Output as _warpdrive_v1_WriteRegionResponse__Output } from './warpdrive/v1/WriteRegionResponse.ts';
 
@@ -120,6 +121,7 @@ export interface ProtoGrpcType {
       Tenant: MessageTypeDefinition<_warpdrive_v1_Tenant, _warpdrive_v1_Tenant__Output>
       Transport: EnumTypeDefinition
       Usage: MessageTypeDefinition<_warpdrive_v1_Usage, _warpdrive_v1_Usage__Output>
+      WaitingCall: MessageTypeDefinition<_warpdrive_v1_WaitingCall, _warpdrive_v1_WaitingCall__Output>
       WriteRegionRequest: MessageTypeDefinition<_warpdrive_v1_WriteRegionRequest, _warpdrive_v1_WriteRegionRequest__Output>
       WriteRegionResponse: MessageTypeDefinition<_warpdrive_v1_WriteRegionResponse, _warpdrive_v1_WriteRegionResponse__Output>
     }

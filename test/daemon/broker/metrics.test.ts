@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { formatMetrics, metricRows, type Picture } from '../../../src/daemon/broker/metrics.ts';
+import { formatMetrics, metricRows } from '../../../src/daemon/broker/metrics.ts';
 import { Refusals } from '../../../src/daemon/broker/refusals.ts';
-import { Usage, waitBoundsSeconds } from '../../../src/daemon/engine/usage.ts';
+import { Usage } from '../../../src/daemon/engine/usage.ts';
+import { type Picture, waitBoundsSeconds } from '../../../src/shared/picture.ts';
 
 function pictureOf(usage: Usage): Picture {
   const refusals = new Refusals();
@@ -50,7 +51,11 @@ describe('the metrics', () => {
   it('count each wait in the bucket that it belongs to and in all above', async () => {
     const usage = new Usage();
     const waits = [0, 0.0005, 0.001, 0.0039, 0.004, 1.5, 1e9];
-    for (const millis of waits) usage.waited(millis);
+    for (const millis of waits) {
+      usage.completed(1, 1, true);
+      // Nobody is told of those that had not to wait.
+      if (millis > 0) usage.waited(millis);
+    }
     const text = await formatMetrics(pictureOf(usage));
     for (const bound of waitBoundsSeconds) {
       const [, count] = new RegExp(`_bucket{[^}]*le="${bound}"} (\\d+)`).exec(text) ?? [];

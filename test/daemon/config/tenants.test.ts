@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isAdministrator, matchTenant, ratesOf } from '../../../src/daemon/config/tenants.ts';
+import { isAdministrator, matchTenant, engineLimits } from '../../../src/daemon/config/tenants.ts';
 import { configure } from './fixtures.ts';
 
 const configuration = configure(`
@@ -96,7 +96,7 @@ describe('a caller', () => {
 
   it('has rates with a burst of a hundredth of a second, or the one that is given', () => {
     const nightly = matchTenant(configuration, { cgroup: '/system.slice/nightly.service' });
-    expect(nightly && ratesOf(nightly.limits)).toEqual({
+    expect(nightly && engineLimits(nightly.limits)).toMatchObject({
       operations: { perSecond: 1_000, burst: 10 },
       bytes: { perSecond: 5_000, burst: 7 },
     });

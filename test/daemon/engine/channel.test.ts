@@ -28,7 +28,14 @@ describe('a channel', () => {
     const geometry = channelGeometry(SLOTS);
     const words = new Int32Array(geometry.totalBytes / 4);
     formatChannel(words, geometry);
-    const tenant = new Tenant('test', { weight: 1, inFlightMax: 100, requestBytesMax: 4096 });
+    const tenant = new Tenant('test', {
+      weight: 1,
+      inFlightMax: 100,
+      requestBytesMax: 4096,
+      requestNanosMax: 1e9,
+      faultsSlowed: 3,
+      faultsStopped: 5,
+    });
     const record = ledger.add({}, { slots: SLOTS, memory: 3, doorbell: 4 });
     const channel = new Channel(1, tenant, words, geometry, record, () => {});
     const heads: number[] = [];
@@ -48,7 +55,7 @@ describe('a channel', () => {
       client.push(slot);
     }
     client.publish();
-    expect(channel.take()).toBe(3);
+    expect(channel.take(0)).toBe(3);
     expect(heads).toHaveLength(3);
     for (const [index, head] of heads.entries()) expect(head).toBeGreaterThan(index);
   });

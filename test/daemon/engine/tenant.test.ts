@@ -3,7 +3,14 @@ import { FLOOR_NANOS } from '../../../src/daemon/engine/costs.ts';
 import { Scheduler } from '../../../src/daemon/engine/scheduler.ts';
 import { Tenant } from '../../../src/daemon/engine/tenant.ts';
 
-const limits = { weight: 1, inFlightMax: 100, requestBytesMax: 1_000 };
+const limits = {
+  weight: 1,
+  inFlightMax: 100,
+  requestBytesMax: 1_000,
+  requestNanosMax: 1e9,
+  faultsSlowed: 3,
+  faultsStopped: 5,
+};
 
 describe('a tenant', () => {
   it('has room for what is not in flight', () => {
@@ -45,6 +52,18 @@ describe('a tenant', () => {
     expect(tenant.room(0)).toBe(0);
     expect(tenant.room(500)).toBe(0);
     expect(tenant.room(1_000)).toBe(100);
+  });
+
+  it('whose requests fault devices has one at a time, then none, until a minute has passed', () => {
+    const tenant = new Tenant('a', limits);
+    for (let fault = 1; fault <= 5; fault++) {
+      tenant.noteFault(fault * 1_000);
+      expect(tenant.room(fault * 1_000)).toBe(fault < 3 ? 100 : 1);
+      expect(tenant.isStopped(fault * 1_000)).toBe(fault === 5);
+    }
+    expect(tenant.isStopped(61_000)).toBe(false);
+    expect(tenant.isSlowed(62_999)).toBe(true);
+    expect(tenant.room(63_000)).toBe(100);
   });
 
   it('has its weight on all devices at once', () => {

@@ -39,6 +39,7 @@ describe('a token bucket', () => {
     expect(bucket.waitMillis(0)).toBe(100);
     expect(bucket.waitMillis(40)).toBe(60);
     expect(bucket.available(100)).toBe(0);
+    expect(bucket.waitMillis(100)).toBeGreaterThan(0);
     expect(bucket.available(101)).toBe(1);
   });
 

@@ -17,7 +17,6 @@ import type { HeldChannel } from './held-channel.ts';
 const PIECE_BYTES = 64 * 1024;
 
 export interface StreamContext {
-  readonly requestBytesMax: number;
   /** Tells the engine of requests that are given up, as long as the channel lives. */
   cancelRequests(
     held: HeldChannel,
@@ -42,7 +41,7 @@ export class StreamService {
     const { client, channel } = this.#held(connection, id, 'exchange');
     return {
       channel,
-      requestBytesMax: this.#context.requestBytesMax,
+      requestBytesMax: this.#service.requestBytesMax(client),
       makePayloads: (bytes) => this.#service.lendPayloads(client, channel, bytes),
       cancel: (requests) => this.#context.cancelRequests(channel, requests),
     };

@@ -5,9 +5,11 @@ import type { Transport as _warpdrive_v1_Transport, Transport__Output as _warpdr
 export interface OpenChannelRequest {
   'slots'?: (number);
   'transport'?: (_warpdrive_v1_Transport);
+  'tenant'?: (string);
 }
 
 export interface OpenChannelRequest__Output {
   'slots': (number);
   'transport': (_warpdrive_v1_Transport__Output);
+  'tenant': (string);
 }

@@ -9,6 +9,7 @@ export interface RequestQueueRequest {
   'device'?: (string);
   'mode'?: (_warpdrive_v1_QueueMode);
   'depth'?: (number);
+  'waitMillis'?: (number);
 }
 
 export interface RequestQueueRequest__Output {
@@ -17,4 +18,5 @@ export interface RequestQueueRequest__Output {
   'device': (string);
   'mode': (_warpdrive_v1_QueueMode__Output);
   'depth': (number);
+  'waitMillis': (number);
 }

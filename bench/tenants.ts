@@ -1,0 +1,31 @@
+// The tenants of the measurement of fairness: what the daemon is configured with, and what the load process sends.
+
+const KIBIBYTE = 1024;
+
+export interface LoadTenant {
+  readonly name: string;
+  readonly weight: number;
+  /** Of each request. */
+  readonly bytes: number;
+}
+
+/** Always backlogged, of different weights and sizes: the heavier don't have the larger requests. */
+export const heavyTenants: readonly LoadTenant[] = [
+  { name: 't1', weight: 1, bytes: 1024 * KIBIBYTE },
+  { name: 't2', weight: 2, bytes: 64 * KIBIBYTE },
+  { name: 't3', weight: 3, bytes: 512 * KIBIBYTE },
+  { name: 't4', weight: 4, bytes: 256 * KIBIBYTE },
+  { name: 't6', weight: 6, bytes: 1024 * KIBIBYTE },
+  { name: 't8', weight: 8, bytes: 128 * KIBIBYTE },
+];
+
+/** Sends one short request now and then, and waits for it. */
+export const lightTenant: LoadTenant = { name: 'light', weight: 1, bytes: 4 * KIBIBYTE };
+
+/** One hardware queue: with more, shares of the device say less about its scheduler. */
+export const tenantsConfiguration = [
+  'declared_tenants = true',
+  '[devices.soft0]\ndriver = "soft"\nqueues = 1',
+  ...[...heavyTenants, lightTenant].map(({ name, weight }) => `[tenants.${name}]\nweight = ${weight}`),
+  '',
+].join('\n');

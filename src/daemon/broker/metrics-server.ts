@@ -1,0 +1,99 @@
+// Serves the counters over HTTP: as Prometheus text to whoever may, and as JSON on the Unix socket, which only root and
+// the user of the daemon may open.
+
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { METRICS_PATH, type Picture, PICTURE_PATH } from '../../shared/picture.ts';
+import { METRICS_SOCKET } from '../../shared/runtime-paths.ts';
+import type { Configuration } from '../config/schema.ts';
+import { formatMetrics } from './metrics.ts';
+
+const CONNECTIONS_MAX = 16;
+/** A request is one line and some headers: who takes longer to send it is cut off, milliseconds. */
+const REQUEST_MILLIS_MAX = 2_000;
+const HEADER_BYTES_MAX = 8 * 1024;
+
+interface Page {
+  readonly type: string;
+  readonly format: (picture: Picture) => string | Promise<string>;
+}
+
+const textPage: Page = { type: 'text/plain; version=0.0.4; charset=utf-8', format: formatMetrics };
+const jsonPage: Page = { type: 'application/json', format: (picture) => JSON.stringify(picture) };
+const publicPages = new Map([[METRICS_PATH, textPage]]);
+const ownPages = new Map([...publicPages, [PICTURE_PATH, jsonPage]]);
+
+export class MetricsServer {
+  readonly #take: () => Promise<Picture>;
+  readonly #log: Logger;
+  readonly #servers: Server[] = [];
+  #path: string | undefined = undefined;
+
+  /** `take`: a picture of all counters. */
+  constructor(take: () => Promise<Picture>, log: Logger) {
+    this.#take = take;
+    this.#log = log;
+  }
+
+  async listen({ socket, tcp }: Configuration['metrics'], runtimeDir: string): Promise<void> {
+    if (socket) {
+      const path = join(runtimeDir, METRICS_SOCKET);
+      rmSync(path, { force: true });
+      // Nobody else can open it between its birth and chmod.
+      const umask = process.umask(0o177);
+      const listening = this.#listen(ownPages, (server) => server.listen(path));
+      process.umask(umask);
+      await listening;
+      chmodSync(path, 0o600);
+      this.#path = path;
+    }
+    if (tcp !== undefined) {
+      const { hostname, port } = new URL(`http://${tcp}`);
+      const host = hostname.replace(/^\[|\]$/g, '');
+      await this.#listen(publicPages, (server) => server.listen({ host, port: Number(port || 80) }));
+      this.#log.info({ tcp }, 'serving metrics');
+    }
+  }
+
+  #listen(pages: ReadonlyMap<string, Page>, begin: (server: Server) => void): Promise<void> {
+    const options = { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: REQUEST_MILLIS_MAX };
+    const server = createServer(options, (request, response) => void this.#answer(pages, request, response));
+    server.headersTimeout = REQUEST_MILLIS_MAX;
+    server.maxConnections = CONNECTIONS_MAX;
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.once('listening', () => resolve());
+      begin(server);
+    });
+  }
+
+  async #answer(
+    pages: ReadonlyMap<string, Page>,
+    { method, url }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const page = pages.get(url ?? '');
+    if (page === undefined || method !== 'GET') {
+      response.writeHead(page === undefined ? 404 : 405).end();
+      return;
+    }
+    try {
+      const text = await page.format(await this.#take());
+      response.writeHead(200, { 'content-type': page.type }).end(text);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the counters could not be read');
+      response.writeHead(503).end(`${(error as Error).message}\n`);
+    }
+  }
+
+  close(): void {
+    for (const server of this.#servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    if (this.#path !== undefined) rmSync(this.#path, { force: true });
+  }
+}
