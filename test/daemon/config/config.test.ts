@@ -23,7 +23,7 @@ describe('a configuration', () => {
   it('shipped as an example passes', () => {
     const example = readConfiguration(join(packageRoot, 'systemd/warpdrived.toml'), { uid: 1_000 });
     expect(() => requireInEffect(example)).not.toThrow();
-    expect(example.limits.channels).toBe(64);
+    expect(Object.keys(example.tenants)).toEqual(['frontend', 'nightly', 'default']);
   });
 
   it('puts numbers beside the names of users and groups', () => {
