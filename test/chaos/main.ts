@@ -14,14 +14,22 @@ import { Killer, type Struck } from './killer.ts';
 import { formatReport, makeReport, type Report } from './report.ts';
 import { describeStrike, STRIKES_MIN, strikes } from './schedule.ts';
 
-/** `slow0` keeps requests started, and others queued behind them, whenever something dies. */
+/**
+ * `slow0` keeps requests started, and others queued behind them, whenever something dies. Workers die by our hand: that
+ * neither takes a device out of service nor stops a tenant.
+ */
 const CONFIGURATION = `
+[limits]
+faults_slowed = 1_000_000
+faults_stopped = 1_000_000
 [devices.soft0]
 driver = "soft"
 queues = 2
+failures_max = 0
 [devices.slow0]
 driver = "soft"
 queues = 1
+failures_max = 0
 [devices.slow0.faults]
 delay_millis = 10
 `;

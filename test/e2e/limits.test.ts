@@ -44,7 +44,9 @@ describe('a tenant that sends more than it may', () => {
     const startMillis = performance.now();
     const completed = await nops(queue, 45);
     expect(completed.every(({ code }) => code === 'OK')).toBe(true);
-    expect(performance.now() - startMillis).toBeGreaterThan(395);
+    // Five are saved up, and one may overdraw the bucket: 39 are paid for, 10 ms each. The round that took the first
+    // may have begun a moment before it was sent.
+    expect(performance.now() - startMillis).toBeGreaterThan(385);
   });
 
   it('waits for its rate of bytes, whatever the size of one request', async () => {
@@ -59,7 +61,7 @@ describe('a tenant that sends more than it may', () => {
       });
       expect(code).toBe('OK');
     }
-    // The first four have to be paid for before the fifth, but for the burst.
+    // The first four have to be paid for before the fifth, but for the burst: 399 ms.
     expect(performance.now() - startMillis).toBeGreaterThan(395);
   });
 

@@ -1,5 +1,9 @@
 // What requests cost: an estimate of device time, per operation a fixed part and a part per byte, learnt from
 // measured completions by a least-squares line over the recent past.
+//
+// Sizes that hardly differ say nothing about the part per byte: one small request that took long must not make a large
+// one look endless. So the slope is drawn to what is assumed at first, by as much as one pair of measurements
+// `PRIOR_SPREAD_BYTES` apart would draw it. At the mean of the sizes seen the estimate is the mean of the times seen.
 
 import { OPERATION_NUMBERS } from '../../shared/operations.ts';
 
@@ -12,6 +16,10 @@ const NANOS_PER_BYTE_AT_FIRST = 5;
 
 /** How much of the past is kept at each measurement: half of it is forgotten after about 700. */
 const KEEP = 0.999;
+
+/** About where the part per byte begins to matter beside the fixed part. */
+const PRIOR_SPREAD_BYTES = 65_536;
+const PRIOR_WEIGHT = PRIOR_SPREAD_BYTES ** 2 / 2;
 
 /** Sums of one operation's measurements, in which older ones count less: n, x, y, xx, xy. */
 const SUMS = 5;
@@ -39,10 +47,15 @@ export class Costs {
     sums[at + 2] = y;
     sums[at + 3] = xx;
     sums[at + 4] = xy;
-    const spread = n * xx - x * x;
-    // All of one size so far: the line is not determined, and the mean is right for that size.
-    const slope = spread > 1e-3 * n * xx ? Math.max(0, (n * xy - x * y) / spread) : y / Math.max(x, 1);
-    this.#nanosPerByte[operation] = x > 0 ? slope : 0;
-    this.#fixedNanos[operation] = Math.max(FLOOR_NANOS, (y - (x > 0 ? slope : 0) * x) / n);
+    const meanBytes = x / n;
+    const meanNanos = y / n;
+    const spread = xx - x * meanBytes + PRIOR_WEIGHT;
+    const slope = (xy - x * meanNanos + PRIOR_WEIGHT * NANOS_PER_BYTE_AT_FIRST) / spread;
+    const slopeMax = x > 0 ? Math.max(0, meanNanos - FLOOR_NANOS) / meanBytes : 0;
+    this.#nanosPerByte[operation] = Math.min(Math.max(0, slope), slopeMax);
+    this.#fixedNanos[operation] = Math.max(
+      FLOOR_NANOS,
+      meanNanos - (this.#nanosPerByte[operation] as number) * meanBytes,
+    );
   }
 }
