@@ -62,7 +62,7 @@ const deviceStatus = z.strictObject({
   name: z.string(),
   driver: z.string(),
   algorithms: z.array(algorithm),
-  state: z.enum(['starting', 'ready', 'failed']),
+  state: z.enum(['starting', 'ready', 'failed', 'drained']),
   hardwareQueues: count,
   queuesLent: count,
   inFlight: count,
@@ -150,6 +150,12 @@ export const engineContract = {
     fds: 0,
   },
   closeQueue: { request: z.strictObject({ channel, queue }), reply: nothing, fds: 0 },
+  /** Whether a device is out of use: then it gets no more queues. */
+  setDrained: {
+    request: z.strictObject({ device: z.string(), isDrained: z.boolean() }),
+    reply: nothing,
+    fds: 0,
+  },
   /** Takes back queues of a device, at most QUEUES_LISTED_MAX at once: names them, and tells what is left to do. */
   takeQueuesBack: {
     request: z.strictObject({ device: z.string() }),

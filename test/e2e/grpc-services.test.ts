@@ -8,7 +8,7 @@ import { Administration } from '../../src/client/administration.ts';
 import { type Connection, connect } from '../../src/client/connection.ts';
 import { brokerService, fromServiceError } from '../../src/shared/grpc.ts';
 import { GRPC_SOCKET } from '../../src/shared/runtime-paths.ts';
-import { eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { currentPid, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 
 let daemon: TestDaemon;
 let connection: Connection;
@@ -65,6 +65,24 @@ describe('an administrator', () => {
     for (const one of [queue, other, again]) await one.release();
     expect((await connection.queues()).length).toBe(0);
     await expect(administration.drain('null9')).rejects.toMatchObject({ code: 'NO_SUCH_DEVICE' });
+  });
+
+  it('finds a drained device drained when the broker, or the engine, was started again', async () => {
+    await administration.drain('null0');
+    for (const role of ['broker', 'engine']) {
+      const before = currentPid(daemon, role);
+      process.kill(before, 'SIGKILL');
+      await eventually(`the ${role} is started again`, () => currentPid(daemon, role) !== before, 20_000);
+      const states = await connection.devices();
+      expect(states.map(({ name, state }) => [name, state])).toContainEqual([
+        'null0',
+        'DEVICE_STATE_DRAINED',
+      ]);
+      const there = connection.requestQueue({ algorithm: 'nop', device: 'null0' });
+      await expect(there).rejects.toMatchObject({ code: 'DEVICE_UNAVAILABLE' });
+    }
+    await administration.undrain('null0');
+    await (await connection.requestQueue({ algorithm: 'nop', device: 'null0' })).release();
   });
 
   it.each(['fast-path', 'grpc'] as const)(

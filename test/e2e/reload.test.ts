@@ -4,24 +4,27 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readPicture } from '../../src/cli/picture.ts';
+import { Administration } from '../../src/client/administration.ts';
 import { type Connection, connect } from '../../src/client/connection.ts';
 import { WarpError } from '../../src/shared/errors.ts';
-import { withCustodian } from '../fixtures/custodian-peer.ts';
 import { currentPid, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
-import { withEngine } from '../fixtures/engine-peer.ts';
 
 const ownUid = process.getuid?.() ?? 0;
 
 let daemon: TestDaemon;
+let administration: Administration;
 const connections: Connection[] = [];
 
 afterEach(async () => {
   for (const connection of connections.splice(0)) await connection.close();
+  administration.close();
   expect(await daemon.stop()).toBe(0);
 });
 
 async function start(configuration: string): Promise<Connection> {
   daemon = await startDaemon(configuration);
+  administration = new Administration({ runtimeDir: daemon.runtimeDir });
   return open();
 }
 
@@ -35,13 +38,7 @@ function write(configuration: string): void {
   writeFileSync(join(daemon.runtimeDir, 'warpdrived.toml'), configuration);
 }
 
-/** What a reload answers. */
-async function reload(isDry = false): Promise<string[]> {
-  const { changes } = await withCustodian(daemon.runtimeDir, (link) =>
-    link.call('reload', { isDry, uid: ownUid, pid: process.pid }),
-  );
-  return changes;
-}
+const reload = (isDryRun = false) => administration.reload(isDryRun);
 
 const ask = (connection: Connection, waitMillis = 0) =>
   connection.requestQueue({ algorithm: 'nop', waitMillis });
@@ -79,7 +76,7 @@ describe('a reload', () => {
       const outcome = await submit().catch((error: unknown) => error);
       return outcome instanceof WarpError && outcome.code === 'TOO_LARGE';
     });
-    const { tenants } = await withEngine(daemon.runtimeDir, (link) => link.call('usage', { from: 0 }));
+    const { tenants } = await readPicture(daemon.runtimeDir, 5_000);
     expect(tenants).toMatchObject([{ weight: 7, inFlight: 0 }]);
   });
 
@@ -111,11 +108,9 @@ describe('a reload', () => {
   it('is refused while another is under way', async () => {
     await start('');
     write('[limits]\nqueues = 5\n');
-    const both = await withCustodian(daemon.runtimeDir, (link) =>
-      Promise.allSettled([1, 2].map((pid) => link.call('reload', { isDry: false, uid: ownUid, pid }))),
-    );
+    const both = await Promise.allSettled([reload(), reload()]);
     expect(both).toMatchObject([
-      { status: 'fulfilled', value: { changes: ['~ limits.queues: 16384 -> 5'] } },
+      { status: 'fulfilled', value: ['~ limits.queues: 16384 -> 5'] },
       { status: 'rejected', reason: { code: 'RELOADING' } },
     ]);
   });
@@ -156,9 +151,7 @@ describe('a channel that is taken back', () => {
     const connection = await start('');
     const queue = await ask(connection);
     const channel = (await connection.queues())[0]?.channel ?? 0;
-    await withEngine(daemon.runtimeDir, (link) =>
-      link.call('closeChannel', { channel, reason: 'REVOKED', graceMillis: 0 }),
-    );
+    await administration.revoke(channel);
     await eventually('its client knows', async () => {
       const outcome = await queue.submit({ operation: 'nop' }).catch((error: unknown) => error);
       return outcome instanceof WarpError && outcome.code === 'REVOKED';
@@ -175,9 +168,7 @@ describe('a channel that is taken back', () => {
     const results = [1, 2].map(() => queue.submit({ operation: 'crc32', source }));
     await eventually('they were taken', async () => (await connection.queues())[0]?.inFlight === 2);
     const channel = (await connection.queues())[0]?.channel ?? 0;
-    await withEngine(daemon.runtimeDir, (link) =>
-      link.call('closeChannel', { channel, reason: 'REVOKED', graceMillis: 20_000 }),
-    );
+    await administration.revoke(channel, 0, 20_000);
     for (const { code } of await Promise.all(results)) expect(code).toBe('OK');
     await eventually('it ends', async () => {
       const outcome = await queue.submit({ operation: 'crc32', source }).catch((error: unknown) => error);

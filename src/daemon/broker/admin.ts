@@ -61,6 +61,7 @@ export class AdminService {
       throw new WarpError('NO_SUCH_DEVICE', { operation, found });
     }
     this.#service.auditDevice(caller, undo ? 'device in use again' : 'device drained', device);
+    await (await this.#context.engine()).call('setDrained', { device, isDrained: !undo });
     if (undo) {
       this.#service.drained.delete(device);
       return { queues: 0 };

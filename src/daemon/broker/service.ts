@@ -52,7 +52,7 @@ export interface BrokerContext {
 
 export class BrokerService {
   readonly clients: Clients;
-  /** Devices that are out of use. */
+  /** Devices that are out of use, for the next engine to know. */
   readonly drained = new Set<string>();
   readonly #context: BrokerContext;
   /** What each device of the engine offers, in the order of the file that it has read. */
@@ -95,6 +95,7 @@ export class BrokerService {
     for (const undo of this.#toUndo.splice(0)) await undo(engine);
     const { devices } = await engine.call('status', {});
     this.#devices = new Map(devices.map(({ name, algorithms }) => [name, algorithms]));
+    await this.#adoptDrained(engine, devices);
     const there = new Set<number>();
     for (let after = 0, isLast = false; !isLast; ) {
       const part = await engine.call('inventory', { after });
@@ -117,6 +118,17 @@ export class BrokerService {
     await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
     if (there.size > 0)
       this.#context.log.info({ channels: there.size }, 'went on with the channels of the engine');
+  }
+
+  /** Either of us may be new: what one of us knows to be out of use stays so. */
+  async #adoptDrained(
+    engine: EngineLink,
+    devices: readonly { readonly name: string; readonly state: string }[],
+  ): Promise<void> {
+    for (const { name: device, state } of devices) {
+      if (state === 'drained') this.drained.add(device);
+      else if (this.drained.has(device)) await engine.call('setDrained', { device, isDrained: true });
+    }
   }
 
   #remove(client: Client): void {
@@ -173,6 +185,7 @@ export class BrokerService {
       starting: 'DEVICE_STATE_STARTING',
       ready: 'DEVICE_STATE_READY',
       failed: 'DEVICE_STATE_FAILED',
+      drained: 'DEVICE_STATE_DRAINED',
     } as const;
     return { devices: devices.map((device) => Object.assign({}, device, { state: states[device.state] })) };
   }
@@ -394,7 +407,6 @@ export class BrokerService {
       engine,
       async () => {
         device = await firstInService(devices, async (name) => {
-          if (this.drained.has(name)) throw outOfUse(name, operation);
           await engine.call('openQueue', { channel, queue, device: name, algorithm, depth });
         });
       },
@@ -662,11 +674,6 @@ function chooseDepth(asked: number, slots: number, { account, limits, section }:
     hint: `ask for less, or ask the administrator to raise ${name}`,
     limit: { name, value: limits.depth, used: 0 },
   });
-}
-
-function outOfUse(device: string, operation: string): WarpError {
-  const found = `an administrator has taken ${device} out of use`;
-  return new WarpError('DEVICE_UNAVAILABLE', { operation, found, hint: 'ask the administrator' });
 }
 
 /** Asks for one device after another until one is in service; returns its name. */

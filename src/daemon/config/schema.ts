@@ -303,9 +303,10 @@ const ruleKeys = {
       values: 'a path from the root of the hierarchy, without a slash at its end',
     }),
   tls_subject: z.string().min(1).register(descriptions, {
-    meaning: 'the subject of the certificate of a caller over TCP',
-    example: '"CN=build,O=Example"',
-    values: 'a distinguished name',
+    meaning:
+      'the name in the certificate of a caller over TCP: its first alternative name (a URI before a DNS name), or else its common name',
+    example: '"build.example.org"',
+    values: 'a name without spaces',
   }),
 };
 

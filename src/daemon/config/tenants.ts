@@ -55,7 +55,8 @@ export function isAdministrator(configuration: Configuration, caller: Caller): b
 
 function describeMatch(configuration: Configuration, name: string, caller: Caller): TenantMatch {
   const isEachUser = configuration.tenants[name]?.each_user ?? name === DEFAULT_TENANT;
-  const user = caller.uid ?? caller.tlsSubject ?? '';
+  // A certificate may be named like a number.
+  const user = caller.uid ?? `tls:${caller.tlsSubject}`;
   return describeTenant(configuration, isEachUser ? `${name}${USER_SEPARATOR}${user}` : name);
 }
 

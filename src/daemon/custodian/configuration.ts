@@ -114,6 +114,9 @@ function describeRestarts(from: Configuration, to: Configuration): string[] {
     const bytes = requestBytesMax(from);
     lines.push(`! requests of more than ${bytes} bytes can be sent when the engine is started again`);
   }
-  if (!isSame(from.metrics, to.metrics)) lines.push('! metrics change when the broker is started again');
+  for (const table of ['metrics', 'grpc'] as const) {
+    if (!isSame(from[table], to[table]))
+      lines.push(`! ${table}: what differs holds when the broker is started again`);
+  }
   return lines;
 }

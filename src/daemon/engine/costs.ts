@@ -52,10 +52,8 @@ export class Costs {
     const spread = xx - x * meanBytes + PRIOR_WEIGHT;
     const slope = (xy - x * meanNanos + PRIOR_WEIGHT * NANOS_PER_BYTE_AT_FIRST) / spread;
     const slopeMax = x > 0 ? Math.max(0, meanNanos - FLOOR_NANOS) / meanBytes : 0;
-    this.#nanosPerByte[operation] = Math.min(Math.max(0, slope), slopeMax);
-    this.#fixedNanos[operation] = Math.max(
-      FLOOR_NANOS,
-      meanNanos - (this.#nanosPerByte[operation] as number) * meanBytes,
-    );
+    const nanosPerByte = Math.min(Math.max(0, slope), slopeMax);
+    this.#nanosPerByte[operation] = nanosPerByte;
+    this.#fixedNanos[operation] = Math.max(FLOOR_NANOS, meanNanos - nanosPerByte * meanBytes);
   }
 }

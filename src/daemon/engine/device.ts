@@ -61,6 +61,8 @@ export interface DeviceEvents {
 export class Device extends Dispatcher<Queue, DevicePort> {
   readonly description: DeviceDescription;
   queues = 0;
+  /** An administrator wants it to get no more queues. */
+  isDrained = false;
   completed = 0;
   failed = 0;
   resets = 0;

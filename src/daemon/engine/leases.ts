@@ -252,6 +252,7 @@ export class Leases {
     const next = this.#engine.devices.find(
       (other) =>
         other.state !== 'failed' &&
+        !other.isDrained &&
         other.description.algorithms.includes(algorithm) &&
         (allowed?.includes(other.name) ?? true),
     );

@@ -71,9 +71,12 @@ export class EngineService implements Handlers<typeof engineContract> {
   openQueue({ channel, queue: number, device: name, algorithm, depth }: RequestOf<'openQueue'>): Nothing {
     const lease = this.#leases.get(channel);
     const device = this.#device(name);
-    if (device.state === 'failed') {
-      throw new WarpError('DEVICE_UNAVAILABLE', { operation: `open a queue on ${name}` });
+    const operation = `open a queue on ${name}`;
+    if (device.isDrained) {
+      const found = `an administrator has taken ${name} out of use`;
+      throw new WarpError('DEVICE_UNAVAILABLE', { operation, found, hint: 'ask the administrator' });
     }
+    if (device.state === 'failed') throw new WarpError('DEVICE_UNAVAILABLE', { operation });
     this.#leases.openQueue(lease, { number, device, algorithm, depth });
     return {};
   }
@@ -81,6 +84,11 @@ export class EngineService implements Handlers<typeof engineContract> {
   closeQueue({ channel, queue }: RequestOf<'closeQueue'>): Nothing {
     const lease = this.#leases.find(channel);
     if (lease !== undefined) this.#leases.closeQueue(lease, queue);
+    return {};
+  }
+
+  setDrained({ device, isDrained }: RequestOf<'setDrained'>): Nothing {
+    this.#device(device).isDrained = isDrained;
     return {};
   }
 
@@ -156,7 +164,7 @@ export class EngineService implements Handlers<typeof engineContract> {
       name: device.name,
       driver: device.description.driver,
       algorithms: [...device.description.algorithms],
-      state: device.state,
+      state: device.isDrained ? ('drained' as const) : device.state,
       hardwareQueues: device.description.ports,
       queuesLent: device.queues,
       inFlight: device.inFlight,

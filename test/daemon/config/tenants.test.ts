@@ -13,7 +13,7 @@ match = [{ user = "backup" }]
 weight = 4
 
 [tenants.builds]
-match = [{ tls_subject = "CN=build" }, { gid = 2000, cgroup = "/system.slice" }]
+match = [{ tls_subject = "build" }, { gid = 2000, cgroup = "/system.slice" }]
 each_user = true
 
 [tenants.nightly]
@@ -36,7 +36,7 @@ describe('a caller', () => {
       { uid: 34, cgroup: '/system.slice/nightly.service' },
       'backup',
     ],
-    ['by its certificate', { tlsSubject: 'CN=build' }, 'builds:CN=build'],
+    ['by its certificate', { tlsSubject: 'build' }, 'builds:tls:build'],
     [
       'by any of its groups, and its control group',
       { uid: 7, gids: [1, 2000], cgroup: '/system.slice/x.service' },
@@ -80,6 +80,11 @@ describe('a caller', () => {
       'sessions',
     ],
     ['by nothing: each user is a tenant of its own', { uid: 1003 }, 'default:1003'],
+    [
+      'by nothing: a certificate that is named like a user is another',
+      { tlsSubject: '1003' },
+      'default:tls:1003',
+    ],
   ])('is known %s', (_, caller, tenant) => {
     expect(matchTenant(configuration, caller)?.tenant).toBe(tenant);
   });

@@ -5,6 +5,7 @@ export const DeviceState = {
   DEVICE_STATE_STARTING: 'DEVICE_STATE_STARTING',
   DEVICE_STATE_READY: 'DEVICE_STATE_READY',
   DEVICE_STATE_FAILED: 'DEVICE_STATE_FAILED',
+  DEVICE_STATE_DRAINED: 'DEVICE_STATE_DRAINED',
 } as const;
 
 export type DeviceState =
@@ -16,5 +17,7 @@ export type DeviceState =
   | 2
   | 'DEVICE_STATE_FAILED'
   | 3
+  | 'DEVICE_STATE_DRAINED'
+  | 4
 
 export type DeviceState__Output = typeof DeviceState[keyof typeof DeviceState]
