@@ -47,6 +47,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const log = createLog('broker', options.logLevel);
   const lock = lockRole('broker', options.runtimeDir);
   const startedMillis = performance.now();
+  log.debug({ loadedMillis: Math.round(startedMillis) }, 'starting');
   const tokens = new Tokens();
 
   let book: TenantBook | undefined = undefined;
@@ -71,6 +72,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
+  log.debug('the custodian has answered');
   const tenants = present<TenantBook>(book, 'the configuration');
   const { configuration } = tenants;
 
