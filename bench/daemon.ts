@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { endChild } from './children.ts';
+import { holdChannels } from './holders.ts';
 import { tenantsConfiguration } from './tenants.ts';
 
 const START_MILLIS_MAX = 30_000;
@@ -16,8 +17,10 @@ const LOG_TAIL_BYTES = 2_000;
 
 /** Which library the soft device uses: the fastest of the host, or node's own. */
 export type SoftBackend = 'auto' | 'node';
-/** `tenants`: the one in which clients say which tenant they are. */
-export type DaemonKind = SoftBackend | 'tenants';
+/** `tenants`: the one in which clients say which tenant they are; `crowd`: the one with many idle queues. */
+export type DaemonKind = SoftBackend | 'tenants' | 'crowd';
+
+const CROWD = { channels: 1_000, slots: 64, queues: 10 };
 
 /** The user "nobody": tenants can't be declared to a daemon of root. */
 const UNPRIVILEGED = 65_534;
@@ -58,16 +61,18 @@ export async function startDaemon(kind: DaemonKind, folder: string): Promise<Dae
     const tail = readFileSync(log, 'utf8').slice(-LOG_TAIL_BYTES);
     throw new Error(`the daemon did not become ready\n${tail}`, { cause });
   }
-  return { runtimeDir, stop };
+  if (kind !== 'crowd') return { runtimeDir, stop };
+  const holders = await holdChannels(runtimeDir, CROWD);
+  return { runtimeDir, stop: () => holders.end().then(stop) };
 }
 
 function configOf(kind: DaemonKind): string {
   if (kind === 'tenants') return tenantsConfiguration;
   return (
     ['[devices.null0]', 'driver = "null"', '', '[devices.soft0]', 'driver = "soft"']
-      .concat(kind === 'auto' ? [] : [`backend = "${kind}"`])
-      // grpc_memory connects more clients than one user has by default.
-      .concat('', '[limits]', 'channels = 6000')
+      .concat(kind === 'node' ? ['backend = "node"'] : [])
+      // Some figures connect more clients than one user has by default.
+      .concat('', '[limits]', 'channels = 6000', 'shared_bytes = 68_719_476_736')
       .join('\n')
       .concat('\n')
   );

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command as Program, InvalidArgumentError } from 'commander';
 import { type Daemon, type DaemonKind, startDaemon } from './daemon.ts';
+import { crowdGroups } from './figures/crowd.ts';
 import { fairnessGroup } from './figures/fairness.ts';
 import type { Group, Place } from './figures/figure.ts';
 import { grpcGroups } from './figures/grpc.ts';
@@ -24,6 +25,7 @@ const groups: readonly Group[] = [
   wakingGroup,
   ...throughputGroups,
   ...grpcGroups,
+  ...crowdGroups,
   restartGroup,
   fairnessGroup,
 ];

@@ -1,14 +1,23 @@
-// Holds channels, each with a queue and a region, and uses none of them. Arguments: runtime folder, how many.
+// Holds channels that it doesn't use, each with as many queues and a region, and ends with its parent.
+// Arguments: runtime folder, how many channels, slots and queues of each.
 
 import { connect } from 'warpdrive';
 
 const REGION_BYTES = 4096;
+/** Channels that are opened side by side. */
+const OPENING_MAX = 8;
 
-const [runtimeDir = '', count] = process.argv.slice(2);
+const [runtimeDir = '', channels = '', slots = '', queues = ''] = process.argv.slice(2);
 process.on('disconnect', () => process.exit(0));
-for (let index = 0; index < Number(count); index++) {
-  const connection = await connect({ runtimeDir });
-  await connection.requestQueue({ algorithm: 'crc32' });
-  await connection.share(REGION_BYTES);
+for (let opened = 0; opened < Number(channels); opened += OPENING_MAX) {
+  const count = Math.min(OPENING_MAX, Number(channels) - opened);
+  await Promise.all(Array.from({ length: count }, hold));
 }
 process.send?.('ready');
+
+async function hold(): Promise<void> {
+  const connection = await connect({ runtimeDir, slots: Number(slots) });
+  if (queues === '0') return;
+  for (let queue = 0; queue < Number(queues); queue++) await connection.requestQueue({ algorithm: 'crc32' });
+  await connection.share(REGION_BYTES);
+}

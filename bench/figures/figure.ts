@@ -5,7 +5,7 @@ import type { Command } from '../contestant.ts';
 import type { DaemonKind } from '../daemon.ts';
 import type { Better, MetricName } from '../rounds.ts';
 
-export type Unit = '1' | 'us' | 'ms' | 'M/s' | 'k/s' | 'MB/s' | 'KiB';
+export type Unit = '1' | 'us' | 'ms' | 'M/s' | 'k/s' | 'MB/s' | 'KiB' | '%';
 
 /** What contestants' own units (microseconds, entries and bytes per second, bytes) are divided by. */
 export const unitScale: Readonly<Record<Unit, number>> = {
@@ -16,6 +16,7 @@ export const unitScale: Readonly<Record<Unit, number>> = {
   'k/s': 1e3,
   'MB/s': 1e6,
   KiB: 1024,
+  '%': 1,
 };
 
 export interface Figure {

@@ -3,20 +3,19 @@
 import { nodeProgram } from '../programs.ts';
 import type { ContestantPlan, Figure, Group } from './figure.ts';
 
-const HOLDERS = 4;
-const CHANNELS_EACH = 250;
+const CHANNELS = 1_000;
 const ENGINE_KILLS = 100;
 const OTHER_KILLS = 30;
 const NODE_STARTS = 20;
 /** A turn is a kill every two seconds or so, milliseconds. */
 const PATIENCE_MILLIS = 1_200_000;
 
-function restarts(role: string, kills: number, ...held: readonly number[]): ContestantPlan {
+function restarts(role: string, kills: number, channels = 0): ContestantPlan {
   return {
     amount: kills,
     patienceMillis: PATIENCE_MILLIS,
     command: async (place) =>
-      nodeProgram('./clients/restarts.js', await place.runtimeDir('auto'), role, ...held.map(String)),
+      nodeProgram('./clients/restarts.js', await place.runtimeDir('auto'), role, String(channels)),
   };
 }
 
@@ -51,7 +50,7 @@ export const restartGroup: Group = {
   isLong: true,
   ours: {
     // The engine's contestant holds the channels for the others, too.
-    engine: restarts('engine', ENGINE_KILLS, HOLDERS, CHANNELS_EACH),
+    engine: restarts('engine', ENGINE_KILLS, CHANNELS),
     broker: restarts('broker', OTHER_KILLS),
     custodian: restarts('custodian', OTHER_KILLS),
   },

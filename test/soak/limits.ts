@@ -1,6 +1,6 @@
 // How much a process may have grown: descriptors and mappings of shared memory not at all.
 
-import type { Usage } from './usage.ts';
+import type { Usage } from '../fixtures/usage.ts';
 
 /**
  * Bytes. Node's heap breathes: with the semi-spaces of a megabyte that the daemon runs with here, by some megabytes, as

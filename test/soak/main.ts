@@ -7,7 +7,7 @@ import { startDaemon } from '../fixtures/daemon.ts';
 import { childrenOf } from '../fixtures/processes.ts';
 import { growth, mebibytes } from './limits.ts';
 import { allRounds, type Rounds } from './rounds.ts';
-import { type Usage, usageOf } from './usage.ts';
+import { type Usage, usageOf } from '../fixtures/usage.ts';
 
 const CONFIGURATION = '[devices.soft0]\ndriver = "soft"\nqueues = 1\n';
 /** Less garbage that waits, so that less of it looks like a leak. */

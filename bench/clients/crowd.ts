@@ -1,0 +1,68 @@
+// Our contestant for what many idle neighbours cost. Arguments: runtime folder, what is measured (a name of `ways`).
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Completion, connect, type Connection } from 'warpdrive';
+import { holdChannels } from '../holders.ts';
+import { cpuMillis, daemonPids, memoryBytes } from '../processes.ts';
+import { median, percentile } from '../statistics.ts';
+import { type Metrics, serveTurns } from '../turns.ts';
+
+/** Of each idle channel. */
+const SLOTS = 64;
+const WAIT_MILLIS_MAX = 5_000;
+/** Before memory is looked at: what is only garbage by then has been asked for to go. */
+const SETTLE_MILLIS = 3_000;
+
+const [runtimeDir = '', way = ''] = process.argv.slice(2);
+
+const ways: Readonly<Record<string, (connection: Connection, amount: number) => Promise<Metrics>>> = {
+  'idle-cpu': measureIdleCpu,
+  'queue-setup': measureSetup,
+  'channel-memory': measureMemory,
+};
+const measure = ways[way];
+if (measure === undefined) throw new Error(`no way to measure is called "${way}"`);
+const connection = await connect({ runtimeDir, slots: SLOTS, timeoutMillis: 60_000 });
+const { channels } = await connection.status();
+await serveTurns((amount) => measure(connection, amount), { channels: String(channels) });
+await connection.close();
+process.exit(0);
+
+/** What all processes of the daemon use while nobody wants anything, percent of a core. */
+async function measureIdleCpu(connection: Connection, millis: number): Promise<Metrics> {
+  const pids = await daemonPids(connection);
+  await sleep(millis / 4);
+  const beforeMillis = performance.now();
+  const before = cpuMillis(pids);
+  await sleep(millis);
+  return { percent: ((cpuMillis(pids) - before) / (performance.now() - beforeMillis)) * 100 };
+}
+
+/** From asking for a queue to the first completion on it. */
+async function measureSetup(connection: Connection, count: number): Promise<Metrics> {
+  const samples: number[] = [];
+  const completions: Completion[] = [];
+  for (let index = 0; index < count; index++) {
+    const before = performance.now();
+    const queue = await connection.requestQueue({ algorithm: 'nop' });
+    queue.send({ operation: 'nop' });
+    const received = queue.recvSync(completions, WAIT_MILLIS_MAX);
+    samples.push(performance.now() - before);
+    if (received !== 1) throw new Error(`${received} completions for one request`);
+    await queue.release();
+  }
+  samples.sort((a, b) => a - b);
+  return { p50: median(samples) * 1e3, p99: percentile(samples, 0.99) * 1e3 };
+}
+
+/** What so many idle channels hold, their control connections included. */
+async function measureMemory(connection: Connection, count: number): Promise<Metrics> {
+  const pids = await daemonPids(connection);
+  await sleep(SETTLE_MILLIS);
+  const before = memoryBytes(pids);
+  const holders = await holdChannels(runtimeDir, { channels: count, slots: SLOTS, queues: 0 });
+  await sleep(SETTLE_MILLIS);
+  const bytes = (memoryBytes(pids) - before) / count;
+  await holders.end();
+  return { bytes };
+}

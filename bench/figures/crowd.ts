@@ -1,0 +1,103 @@
+// What idle neighbours cost: nothing, but for some memory.
+
+import { nodeProgram } from '../programs.ts';
+import type { DaemonKind } from '../daemon.ts';
+import type { ContestantPlan, Group } from './figure.ts';
+
+const RATE_MILLIS = 500;
+const IDLE_MILLIS = 4_000;
+const SETUPS = 100;
+const CHANNELS = 5_000;
+const PATIENCE_MILLIS = 600_000;
+const CROWD = '10,000 idle queues in 1,000 channels';
+
+function crowd(kind: DaemonKind, way: string, amount: number): ContestantPlan {
+  return {
+    amount,
+    patienceMillis: PATIENCE_MILLIS,
+    command: async (place) => nodeProgram('./clients/crowd.js', await place.runtimeDir(kind), way),
+  };
+}
+
+function nop(kind: DaemonKind): ContestantPlan {
+  return {
+    amount: RATE_MILLIS,
+    command: async (place) => nodeProgram('./clients/nop.js', await place.runtimeDir(kind), 'batches'),
+  };
+}
+
+export const crowdGroups: readonly Group[] = [
+  {
+    name: 'rates beside a crowd',
+    ours: { beside: nop('crowd') },
+    yardsticks: { alone: nop('auto') },
+    figures: [
+      {
+        name: 'idle_10k',
+        what: `nops of one client beside ${CROWD}`,
+        against: 'the same with no neighbours',
+        unit: 'M/s',
+        better: 'higher',
+        value: 'beside.rate',
+        yardstick: 'alone.rate',
+        bar: 0.95,
+      },
+    ],
+  },
+  {
+    name: 'queues beside a crowd',
+    ours: { beside: crowd('crowd', 'queue-setup', SETUPS), alone: crowd('auto', 'queue-setup', SETUPS) },
+    yardsticks: {},
+    figures: [
+      {
+        name: 'queue_setup',
+        what: `from asking for a queue to its first completion, p50, beside ${CROWD}`,
+        against: 'the same with no neighbours',
+        unit: 'ms',
+        better: 'lower',
+        value: 'beside.p50',
+        yardstick: 'alone.p50',
+        most: 5,
+      },
+    ],
+  },
+  {
+    name: 'an idle crowd',
+    isLong: true,
+    ours: { crowd: crowd('crowd', 'idle-cpu', IDLE_MILLIS), alone: crowd('auto', 'idle-cpu', IDLE_MILLIS) },
+    yardsticks: {},
+    figures: [
+      {
+        name: 'idle_cpu',
+        what: `processor time of all processes of the daemon with ${CROWD}, percent of a core`,
+        against: 'the same without them',
+        unit: '%',
+        better: 'lower',
+        value: 'crowd.percent',
+        yardstick: 'alone.percent',
+        most: 0.5,
+      },
+    ],
+  },
+  {
+    name: 'memory of channels',
+    isLong: true,
+    ours: {
+      many: crowd('auto', 'channel-memory', CHANNELS),
+      few: crowd('auto', 'channel-memory', CHANNELS / 10),
+    },
+    yardsticks: {},
+    figures: [
+      {
+        name: 'channel_kib',
+        what: 'memory of all processes of the daemon and shared memory for each of 5,000 idle channels of 64 slots',
+        against: 'the same for each of 500',
+        unit: 'KiB',
+        better: 'lower',
+        value: 'many.bytes',
+        yardstick: 'few.bytes',
+        most: 96,
+      },
+    ],
+  },
+];
