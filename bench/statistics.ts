@@ -14,6 +14,23 @@ export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
+/**
+ * The same of what was counted in buckets, of which each reaches to twice the one before and the first to 1: taken to
+ * be spread evenly within its bucket.
+ */
+export function bucketPercentile(counts: readonly number[], share: number): number {
+  const wanted = counts.reduce((sum, count) => sum + count, 0) * share;
+  let below = 0;
+  for (const [index, count] of counts.entries()) {
+    if (count > 0 && below + count >= wanted) {
+      const from = index === 0 ? 0 : 2 ** (index - 1);
+      return from + (2 ** index - from) * ((wanted - below) / count);
+    }
+    below += count;
+  }
+  return Number.NaN;
+}
+
 export interface Latency {
   /** Microseconds. */
   readonly p50: number;

@@ -22,10 +22,24 @@ export const heavyTenants: readonly LoadTenant[] = [
 /** Sends one short request now and then, and waits for it. */
 export const lightTenant: LoadTenant = { name: 'light', weight: 1, bytes: 4 * KIBIBYTE };
 
+/** As many again, of one weight, for what their number costs. */
+export const CROWD_TENANTS = 1_000;
+
+export function crowdTenant(number: number): string {
+  return `crowd-${number}`;
+}
+
+const crowdTenants = Array.from({ length: CROWD_TENANTS }, (_, number) => ({
+  name: crowdTenant(number),
+  weight: 1,
+}));
+
 /** One hardware queue: with more, shares of the device say less about its scheduler. */
 export const tenantsConfiguration = [
   'declared_tenants = true',
   '[devices.soft0]\ndriver = "soft"\nqueues = 1',
-  ...[...heavyTenants, lightTenant].map(({ name, weight }) => `[tenants.${name}]\nweight = ${weight}`),
+  ...[...heavyTenants, lightTenant, ...crowdTenants].map(
+    ({ name, weight }) => `[tenants.${name}]\nweight = ${weight}`,
+  ),
   '',
 ].join('\n');

@@ -2,14 +2,17 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Completion, connect, type Connection } from 'warpdrive';
+import { readPicture } from '../../src/cli/picture.ts';
 import { holdChannels } from '../holders.ts';
 import { cpuMillis, daemonPids, memoryBytes } from '../processes.ts';
-import { median, percentile } from '../statistics.ts';
+import { bucketPercentile, median, percentile } from '../statistics.ts';
 import { type Metrics, serveTurns } from '../turns.ts';
 
 /** Of each idle channel. */
 const SLOTS = 64;
 const WAIT_MILLIS_MAX = 5_000;
+/** Nops that are sent before something else has its turn, milliseconds. */
+const BURST_MILLIS = 2;
 /** Before memory is looked at: what is only garbage by then has been asked for to go. */
 const SETTLE_MILLIS = 3_000;
 
@@ -19,6 +22,7 @@ const ways: Readonly<Record<string, (connection: Connection, amount: number) => 
   'idle-cpu': measureIdleCpu,
   'queue-setup': measureSetup,
   'channel-memory': measureMemory,
+  'loop-gaps': measureLoopGaps,
 };
 const measure = ways[way];
 if (measure === undefined) throw new Error(`no way to measure is called "${way}"`);
@@ -53,6 +57,29 @@ async function measureSetup(connection: Connection, count: number): Promise<Metr
   }
   samples.sort((a, b) => a - b);
   return { p50: median(samples) * 1e3, p99: percentile(samples, 0.99) * 1e3 };
+}
+
+/** How long the engine leaves channels unvisited while it has requests, and calls that set up queues. */
+async function measureLoopGaps(connection: Connection, millis: number): Promise<Metrics> {
+  const queue = await connection.requestQueue({ algorithm: 'nop' });
+  const completions: Completion[] = [];
+  const gaps = async () => (await readPicture(runtimeDir, WAIT_MILLIS_MAX)).loop.gaps;
+  const before = await gaps();
+  const endMillis = performance.now() + millis;
+  while (performance.now() < endMillis) {
+    const setup = connection.requestQueue({ algorithm: 'crc32' });
+    const burstEnd = performance.now() + BURST_MILLIS;
+    while (performance.now() < burstEnd) {
+      while (queue.send({ operation: 'nop' }));
+      queue.recv(completions);
+    }
+    await (await setup).release();
+  }
+  while (queue.inFlight > 0) queue.recvSync(completions, WAIT_MILLIS_MAX);
+  const after = await gaps();
+  await queue.release();
+  const during = after.map((count, index) => count - (before[index] ?? 0));
+  return { p999: bucketPercentile(during, 0.999), p50: bucketPercentile(during, 0.5) };
 }
 
 /** What so many idle channels hold, their control connections included. */

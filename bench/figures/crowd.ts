@@ -6,6 +6,7 @@ import type { ContestantPlan, Group } from './figure.ts';
 
 const RATE_MILLIS = 500;
 const IDLE_MILLIS = 4_000;
+const LOOP_MILLIS = 3_000;
 const SETUPS = 100;
 const CHANNELS = 5_000;
 const PATIENCE_MILLIS = 600_000;
@@ -23,6 +24,14 @@ function nop(kind: DaemonKind): ContestantPlan {
   return {
     amount: RATE_MILLIS,
     command: async (place) => nodeProgram('./clients/nop.js', await place.runtimeDir(kind), 'batches'),
+  };
+}
+
+function tenants(way: string): ContestantPlan {
+  return {
+    amount: RATE_MILLIS * 2,
+    command: async (place) =>
+      nodeProgram('./clients/many-tenants.js', await place.runtimeDir('tenants'), way),
   };
 }
 
@@ -58,6 +67,41 @@ export const crowdGroups: readonly Group[] = [
         value: 'beside.p50',
         yardstick: 'alone.p50',
         most: 5,
+      },
+    ],
+  },
+  {
+    name: 'busy tenants',
+    ours: { many: tenants('many') },
+    yardsticks: { one: tenants('one') },
+    figures: [
+      {
+        name: 'tenants_1k',
+        what: 'CRC-32 of 4 KiB on 1,000 channels of as many tenants, 4 in flight on each',
+        against: 'the same of one tenant',
+        unit: 'k/s',
+        better: 'higher',
+        value: 'many.rate',
+        yardstick: 'one.rate',
+        bar: 0.8,
+      },
+    ],
+  },
+  {
+    name: "the engine's loop beside a crowd",
+    isLong: true,
+    ours: { beside: crowd('crowd', 'loop-gaps', LOOP_MILLIS) },
+    yardsticks: {},
+    figures: [
+      {
+        name: 'loop_stall_p99_9',
+        what: `how long the engine's loop leaves a channel unvisited, p99.9, with nops and calls beside ${CROWD}`,
+        against: 'its p50',
+        unit: 'ms',
+        better: 'lower',
+        value: 'beside.p999',
+        yardstick: 'beside.p50',
+        most: 2,
       },
     ],
   },

@@ -72,6 +72,9 @@ const deviceStatus = z.strictObject({
   libraries: z.record(z.string(), z.string()),
 });
 
+/** How long the engine's loop left channels unvisited. */
+const loop = z.strictObject({ gapMillis: z.number(), gaps: z.array(count) });
+
 const queueStatus = z.strictObject({
   channel,
   queue,
@@ -209,7 +212,7 @@ export const engineContract = {
   },
   status: {
     request: nothing,
-    reply: z.strictObject({ devices: z.array(deviceStatus), channels: count, turns: count }),
+    reply: z.strictObject({ devices: z.array(deviceStatus), channels: count, turns: count, loop }),
     fds: 0,
   },
   /** The queues of some channels, or of all; at most QUEUES_LISTED_MAX. */

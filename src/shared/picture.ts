@@ -1,6 +1,6 @@
 // All counters of the daemon at one time: what the broker shows as Prometheus text and as JSON, and warpctl reads.
 
-/** Waits are counted by powers of two of microseconds: bucket i holds those below 2^i, the last one all that are longer. */
+/** Waits and gaps are counted by powers of two of microseconds: bucket i holds those below 2^i, the last one all that are longer. */
 export const WAIT_BUCKETS = 26;
 
 /** Upper bounds of all buckets but the last, seconds. */
@@ -51,6 +51,8 @@ export interface Picture {
     readonly inFlight: number;
     readonly resets: number;
   }[];
+  /** The engine's loop: how long it left channels that were awake unvisited, in all, and how often how long, as `waits`. */
+  readonly loop: { readonly gapMillis: number; readonly gaps: readonly number[] };
 }
 
 /** Where the picture is on the socket for metrics. */

@@ -154,14 +154,41 @@ const numberRows: readonly NumberRow[] = [
   },
 ];
 
-const waitRow: MetricRow = {
-  name: 'warpdrive_wait_seconds',
-  type: 'histogram',
-  labels: BOTH,
-  help: 'How long requests waited before they went to a device, seconds.',
-};
+interface HistogramRow extends MetricRow {
+  readonly type: 'histogram';
+  readonly values: (picture: Picture) => Distribution[];
+}
 
-export const metricRows: readonly MetricRow[] = [...numberRows, waitRow];
+interface Distribution {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly sumMillis: number;
+  /** How often how long, by `waitBoundsSeconds`. */
+  readonly counts: readonly number[];
+}
+
+const histogramRows: readonly HistogramRow[] = [
+  {
+    name: 'warpdrive_wait_seconds',
+    type: 'histogram',
+    labels: BOTH,
+    help: 'How long requests waited before they went to a device, seconds.',
+    values: ({ usage }) =>
+      usage.map(({ tenant, device, waits: counts, waitMillis: sumMillis }) => ({
+        labels: { tenant, device },
+        sumMillis,
+        counts,
+      })),
+  },
+  {
+    name: 'warpdrive_loop_gap_seconds',
+    type: 'histogram',
+    labels: [],
+    help: "How long the engine's loop left channels that were awake unvisited, seconds.",
+    values: ({ loop }) => [{ labels: {}, sumMillis: loop.gapMillis, counts: loop.gaps }],
+  },
+];
+
+export const metricRows: readonly MetricRow[] = [...numberRows, ...histogramRows];
 
 /** A picture as text, in the exposition format 0.0.4. */
 export async function formatMetrics(picture: Picture): Promise<string> {
@@ -171,26 +198,22 @@ export async function formatMetrics(picture: Picture): Promise<string> {
     const metric = type === 'counter' ? new Counter(options) : new Gauge(options);
     for (const { labels: given, value } of values(picture)) metric.inc(given, value);
   }
-  registry.registerMetric(waitHistogram(picture));
+  for (const row of histogramRows) registry.registerMetric(countedHistogram(row, picture));
   return registry.metrics();
 }
 
-/** The library's own histogram only takes observations one by one; this one has been counted already. */
-function waitHistogram({ usage }: Picture): Metric {
-  const { name, help, type } = waitRow;
-  const values = usage.flatMap(({ tenant, device, waits, waitMillis }) => {
-    const labels = { tenant, device };
+/** The library's own histogram only takes observations one by one; these have been counted already. */
+function countedHistogram({ name, help, type, values: valuesOf }: HistogramRow, picture: Picture): Metric {
+  const values = valuesOf(picture).flatMap(({ labels, sumMillis, counts }) => {
     let below = 0;
-    const buckets = waits.map((count, index) => {
+    const samples = counts.map((count, index) => {
       below += count;
-      const le = waitBoundsSeconds[index] ?? '+Inf';
+      const le = String(waitBoundsSeconds[index] ?? '+Inf');
       return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: below };
     });
-    return [
-      ...buckets,
-      { metricName: `${name}_sum`, labels, value: waitMillis / MILLIS_PER_SECOND },
-      { metricName: `${name}_count`, labels, value: below },
-    ];
+    samples.push({ metricName: `${name}_sum`, labels, value: sumMillis / MILLIS_PER_SECOND });
+    samples.push({ metricName: `${name}_count`, labels, value: below });
+    return samples;
   });
   const data = { name, help, type, aggregator: 'sum', values };
   return { name, get: () => Promise.resolve(data) } as unknown as Metric;

@@ -212,7 +212,7 @@ export class BrokerService {
   picture(): Promise<Picture> {
     return this.#ask('picture', async () => {
       const engine = await this.#context.engine();
-      const { devices } = await engine.call('status', {});
+      const { devices, loop } = await engine.call('status', {});
       const tenants: Picture['tenants'][number][] = [];
       const usage: Picture['usage'][number][] = [];
       for (let from = 0, isLast = false; !isLast; from = tenants.length) {
@@ -226,6 +226,7 @@ export class BrokerService {
       return {
         usage,
         tenants,
+        loop,
         accounts: this.listTenants().flatMap(({ name: tenant, usage: used }) =>
           used.map((one) => Object.assign({ tenant }, one)),
         ),

@@ -15,6 +15,7 @@
 import { assert } from '../../shared/assert.ts';
 import { Channel, TAKE_LIMITED, TAKE_NOTHING, TAKE_VIOLATION } from './channel.ts';
 import type { Device } from './device.ts';
+import { Durations } from './durations.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Work before the event loop has its turn again, milliseconds. */
@@ -60,10 +61,13 @@ export class Engine {
   #spinMillis = SPIN_MILLIS_FIRST;
   #lastWorkMillis = 0;
   #sleptAtMillis = 0;
+  #visitedMillis = 0;
   #isAsleep = true;
   #isTurnScheduled = false;
   #timeCheck: NodeJS.Timeout | undefined = undefined;
   turns = 0;
+  /** How long channels that were awake went unvisited, from one look at the clock to the next. */
+  readonly unvisited = new Durations();
 
   /** `cores`: processors that the engine shares with the workers of its soft devices. */
   constructor(events: LoopEvents, cores: number) {
@@ -95,6 +99,7 @@ export class Engine {
       this.#spinMillis /= 2;
     }
     this.#lastWorkMillis = now;
+    this.#visitedMillis = now;
     this.#turn();
   }
 
@@ -121,15 +126,13 @@ export class Engine {
   readonly #turn = (): void => {
     this.#isTurnScheduled = false;
     this.turns += 1;
-    let now = performance.now();
-    this.clock.nowMillis = now;
+    let now = this.#readClock();
     const endMillis = now + TURN_MILLIS;
     let hasWorked = false;
     for (let round = 1; !this.#isAsleep; round++) {
       if (this.#round() > 0) hasWorked = true;
       if (round % ROUNDS_PER_CLOCK !== 0) continue;
-      now = performance.now();
-      this.clock.nowMillis = now;
+      now = this.#readClock();
       if (hasWorked) this.#lastWorkMillis = now;
       else if (now - this.#lastWorkMillis >= this.#spinLimitMillis()) this.#sleep(now);
       hasWorked = false;
@@ -142,6 +145,15 @@ export class Engine {
     this.#isTurnScheduled = true;
     setImmediate(this.#turn);
   };
+
+  /** Between two looks every channel that is awake is visited. */
+  #readClock(): number {
+    const now = performance.now();
+    this.unvisited.note(now - this.#visitedMillis);
+    this.#visitedMillis = now;
+    this.clock.nowMillis = now;
+    return now;
+  }
 
   /** Spinning beside as many busy soft workers as there are other cores only takes the time from them. */
   #spinLimitMillis(): number {

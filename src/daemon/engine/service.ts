@@ -173,7 +173,9 @@ export class EngineService implements Handlers<typeof engineContract> {
       resets: device.resets,
       libraries: Object.fromEntries(device.libraries),
     }));
-    return { devices, channels: this.#leases.size, turns: this.#engine.turns };
+    const { turns, unvisited } = this.#engine;
+    const loop = { gapMillis: unvisited.millis, gaps: unvisited.counts() };
+    return { devices, channels: this.#leases.size, turns, loop };
   }
 
   queues({ channels }: RequestOf<'queues'>): ReplyOf<'queues'> {

@@ -15,6 +15,7 @@ function pictureOf(usage: Usage): Picture {
     tenants: [{ tenant: 'c', weight: 0.5, inFlight: 7 }],
     refusals: refusals.list(),
     waitingInLine: [{ tenant: 'c', count: 2 }],
+    loop: { gapMillis: 4, gaps: waitBoundsSeconds.map((_, index) => (index === 3 ? 2 : 0)) },
     devices: [{ device: 'soft0', isUp: true, hardwareQueues: 2, queuesLent: 9, inFlight: 4, resets: 1 }],
   };
 }
@@ -39,6 +40,9 @@ describe('the metrics', () => {
       'warpdrive_waiting_in_line{tenant="c"} 2',
       'warpdrive_device_up{device="soft0"} 1',
       'warpdrive_device_resets_total{device="soft0"} 1',
+      'warpdrive_loop_gap_seconds_bucket{le="0.000004"} 0',
+      'warpdrive_loop_gap_seconds_bucket{le="0.000008"} 2',
+      'warpdrive_loop_gap_seconds_sum 0.004',
     ]) {
       expect(lines).toContain(line);
     }
