@@ -1,8 +1,11 @@
 // Our contestant on the null device, whose requests do nothing: what is measured is the way there and back.
 // Arguments: runtime folder, how (a name of `ways`).
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Completion, connect, type Queue, type Request } from 'warpdrive';
+import { type Contestant, startContestant } from '../contestant.ts';
 import { fallAsleep } from '../pause.ts';
+import { nodeProgram } from '../programs.ts';
 import { latencyOf } from '../statistics.ts';
 import { type Metrics, serveTurns } from '../turns.ts';
 
@@ -12,11 +15,17 @@ const BATCHES_PER_LOOK = 64;
 const SAMPLES_MAX = 500_000;
 const WAKE_MILLIS_MAX = 5_000;
 
+/** What keeps the soft device busy, and how long before anything is measured. */
+const LOAD = ['gzip-compress', '65536'] as const;
+const LOAD_AHEAD_MILLIS = 200;
+
+let load: Contestant | undefined;
 const nop: Request = { operation: 'nop' };
 const completions: Completion[] = [];
 
 const ways: Readonly<Record<string, (queue: Queue, amount: number) => Metrics | Promise<Metrics>>> = {
   'round-trips': measureRoundTrips,
+  'busy-round-trips': measureBusyRoundTrips,
   batches: measureBatches,
   promises: measurePromises,
   'wake-ups': measureWakeUps,
@@ -29,6 +38,7 @@ const connection = await connect({ runtimeDir, slots: DEPTH });
 const queue = await connection.requestQueue({ algorithm: 'nop', mode: 'shared', depth: DEPTH });
 await serveTurns((amount) => measure(queue, amount));
 await connection.close();
+await load?.end();
 
 /** One request at a time, spinning for its completion; for so long, or until there are samples enough. */
 function measureRoundTrips(queue: Queue, millis: number): Metrics {
@@ -43,6 +53,17 @@ function measureRoundTrips(queue: Queue, millis: number): Metrics {
   }
   checkStatus();
   return { ...latencyOf(samples.subarray(0, count)) };
+}
+
+/** The same beside a process that keeps the soft device busy. */
+async function measureBusyRoundTrips(queue: Queue, millis: number): Promise<Metrics> {
+  const program = nodeProgram('./clients/blocks.js', runtimeDir, ...LOAD);
+  load ??= await startContestant(program, new AbortController().signal);
+  const loaded = load.turn(millis + 2 * LOAD_AHEAD_MILLIS);
+  await sleep(LOAD_AHEAD_MILLIS);
+  const metrics = measureRoundTrips(queue, millis);
+  await loaded;
+  return metrics;
 }
 
 /** As many as fit in flight; sent and reaped in batches. */

@@ -33,7 +33,7 @@ export const grpcGroups: readonly Group[] = [
         better: 'higher',
         value: 'ours.rate',
         yardstick: 'echo.rate',
-        bar: 0.6,
+        bar: 0.8,
       },
       {
         name: 'grpc_batch',

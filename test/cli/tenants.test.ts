@@ -139,6 +139,7 @@ describe('top', () => {
       ],
       refusals: [],
       waitingInLine: [],
+      loop: { gapMillis: 0, gaps: [] },
       devices: [
         {
           device: 'soft0',

@@ -209,7 +209,8 @@ function countedHistogram({ name, help, type, values: valuesOf }: HistogramRow, 
     const samples = counts.map((count, index) => {
       below += count;
       const le = String(waitBoundsSeconds[index] ?? '+Inf');
-      return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: below };
+      const bucket: Readonly<Record<string, string>> = { ...labels, le };
+      return { metricName: `${name}_bucket`, labels: bucket, value: below };
     });
     samples.push({ metricName: `${name}_sum`, labels, value: sumMillis / MILLIS_PER_SECOND });
     samples.push({ metricName: `${name}_count`, labels, value: below });
