@@ -37,6 +37,8 @@ const crowdTenants = Array.from({ length: CROWD_TENANTS }, (_, number) => ({
 /** One hardware queue: with more, shares of the device say less about its scheduler. */
 export const tenantsConfiguration = [
   'declared_tenants = true',
+  // Two processes with a connection for each of the many.
+  `[limits]\nchannels = ${3 * CROWD_TENANTS}`,
   '[devices.soft0]\ndriver = "soft"\nqueues = 1',
   ...[...heavyTenants, lightTenant, ...crowdTenants].map(
     ({ name, weight }) => `[tenants.${name}]\nweight = ${weight}`,

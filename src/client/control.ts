@@ -133,7 +133,13 @@ export class Control {
     const explained = fromServiceError(error, operation);
     if (explained.code !== 'NO_DAEMON') return explained;
     const { name, hint } = this.endpoint;
-    return new WarpError('NO_DAEMON', { operation, found: `nobody answers at ${name}`, hint, cause: error });
+    const isNobody = /ECONNREFUSED|ENOENT/.test(error.details);
+    return new WarpError('NO_DAEMON', {
+      operation,
+      found: isNobody ? `nobody answers at ${name}` : `${name} takes the connection and closes it`,
+      hint: isNobody ? hint : 'the daemon is stopping, or has as many connections of you as you may have',
+      cause: error,
+    });
   }
 
   close(): void {

@@ -1,9 +1,13 @@
 // What a tenant may send, kept by the engine: requests in flight, their rate, their estimated time. What is over a
 // limit waits in its ring or is refused, and nothing is lost.
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { connect as connectSocket } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, test } from 'vitest';
 import { type Connection, connect } from '../../src/client/connection.ts';
 import type { Queue } from '../../src/client/queue.ts';
+import { GRPC_SOCKET } from '../../src/shared/runtime-paths.ts';
 import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 
 let daemon: TestDaemon | undefined;
@@ -77,4 +81,25 @@ describe('a tenant that sends more than it may', () => {
     await expect(submit(20_000_000)).rejects.toMatchObject({ code: 'TOO_LARGE' });
     await expect(submit(100)).resolves.toMatchObject({ code: 'OK' });
   });
+});
+
+test('a user with as many connections as it may have is told so, not that nobody answers', async () => {
+  const connection = await open('[limits]\nchannels = 1\n');
+  const { runtimeDir } = daemon as TestDaemon;
+  const path = join(runtimeDir, GRPC_SOCKET);
+  // 64 more than there may be channels, of which one has its own.
+  const sockets = await Promise.all(
+    Array.from({ length: 64 }, async () => {
+      const socket = connectSocket(path);
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  await expect(connect({ runtimeDir })).rejects.toMatchObject({
+    code: 'NO_DAEMON',
+    found: `${path} takes the connection and closes it`,
+    hint: expect.stringContaining('as many connections') as string,
+  });
+  for (const socket of sockets) socket.destroy();
+  expect((await connection.status()).tenant).toMatch(/^default:/);
 });
