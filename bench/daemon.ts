@@ -35,7 +35,7 @@ export async function startDaemon(kind: DaemonKind, folder: string): Promise<Dae
   const runtimeDir = join(folder, `run-${kind}`);
   const config = join(folder, `${kind}.toml`);
   const log = join(folder, `${kind}.log`);
-  mkdirSync(runtimeDir, { mode: 0o700 });
+  mkdirSync(runtimeDir, { mode: 0o700, recursive: true });
   writeFileSync(config, configOf(kind));
   const asOther = kind === 'tenants' && process.getuid?.() === 0 ? UNPRIVILEGED : undefined;
   if (asOther !== undefined) {
@@ -72,7 +72,7 @@ function configOf(kind: DaemonKind): string {
     ['[devices.null0]', 'driver = "null"', '', '[devices.soft0]', 'driver = "soft"']
       .concat(kind === 'node' ? ['backend = "node"'] : [])
       // Some figures connect more clients than one user has by default.
-      .concat('', '[limits]', 'channels = 6000', 'shared_bytes = 68_719_476_736')
+      .concat('', '[limits]', 'channels = 20_000', 'shared_bytes = 68_719_476_736')
       .join('\n')
       .concat('\n')
   );

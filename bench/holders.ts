@@ -12,6 +12,8 @@ export interface Crowd {
   /** Of each channel. */
   readonly slots: number;
   readonly queues: number;
+  /** Each is another tenant, from this number on; for a daemon to which they can be declared. */
+  readonly firstTenant?: number;
 }
 
 /** Starts processes that hold so many channels; resolves when they do. They end with this process, or when told. */
@@ -20,7 +22,9 @@ export async function holdChannels(runtimeDir: string, crowd: Crowd): Promise<{ 
   const holders: ChildProcess[] = [];
   for (let held = 0; held < crowd.channels; held += CHANNELS_EACH_MAX) {
     const channels = Math.min(CHANNELS_EACH_MAX, crowd.channels - held);
-    const holder = fork(program, [runtimeDir, ...[channels, crowd.slots, crowd.queues].map(String)]);
+    const { slots, queues, firstTenant } = crowd;
+    const tenants = firstTenant === undefined ? [] : [firstTenant + held];
+    const holder = fork(program, [runtimeDir, ...[channels, slots, queues, ...tenants].map(String)]);
     holders.push(holder);
     await Promise.race([
       once(holder, 'message'),

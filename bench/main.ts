@@ -18,6 +18,7 @@ import { measureGroup, type Result } from './measure.ts';
 import { compileYardstick } from './programs.ts';
 import { startProgress } from './progress.ts';
 import { formatJson, formatTable } from './report.ts';
+import { measureScale } from './scale.ts';
 
 const groups: readonly Group[] = [
   spinningGroup,
@@ -31,6 +32,7 @@ const groups: readonly Group[] = [
 ];
 const figureNames = groups.flatMap(({ figures }) => figures.map(({ name }) => name));
 
+const SCALE = 'scale';
 const ROUNDS_DEFAULT = 7;
 const ROUNDS_SHORT = 3;
 const SHORT_SCALE = 0.3;
@@ -44,9 +46,14 @@ interface Options {
   readonly check: boolean;
 }
 
-const options = new Program('npm run bench --')
+const program = new Program('npm run bench --')
   .description('Measures WarpDrive against yardsticks that run in the same call.')
   .addHelpText('after', `\nFigures: ${figureNames.join(', ')}`)
+  .argument(
+    '[what]',
+    `figures, as --only; or "${SCALE}": what 1 to 10,000 idle neighbours cost`,
+    (text: string) => (text === SCALE ? SCALE : parseNames(text)),
+  )
   .option('--json <file>', 'also write the results to a file, as JSON')
   .option(
     '--only <figures>',
@@ -55,23 +62,45 @@ const options = new Program('npm run bench --')
   )
   .option('--rounds <number>', `rounds of each (default: ${ROUNDS_DEFAULT})`, parseRounds)
   .option('--short', `fewer rounds (${ROUNDS_SHORT}) of shorter turns`, false)
-  .option('--svg <file>', 'draw the shares of "fairness" over time into a file')
+  .option(
+    '--svg <file>',
+    'draw the shares of "fairness" over time, or what "scale" has measured, into a file',
+  )
   .option('--check', 'end with 1 where a bar is missed', false)
-  .parse()
-  .opts<Options>();
+  .parse();
+const options = program.opts<Options>();
+const [what] = program.processedArgs as [typeof SCALE | readonly string[] | undefined];
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 try {
-  const host = describeHost();
-  const results = await measure(options, interrupted.signal);
-  process.stdout.write(formatTable(results, { host, isColoured: process.stdout.isTTY }));
-  if (options.json !== undefined) writeFileSync(options.json, formatJson(results, host));
-  if (options.check && results.some(({ pass }) => pass === false)) process.exitCode = 1;
+  if (what === SCALE) await showScale(options);
+  else await showFigures(what === undefined ? options : { ...options, only: what });
 } catch (error) {
   if (!interrupted.signal.aborted) throw error;
   process.stderr.write('bench: interrupted\n');
   process.exitCode = 1;
+}
+
+async function showFigures(chosen: Options): Promise<void> {
+  const host = describeHost();
+  const results = await measure(chosen, interrupted.signal);
+  process.stdout.write(formatTable(results, { host, isColoured: process.stdout.isTTY }));
+  if (chosen.json !== undefined) writeFileSync(chosen.json, formatJson(results, host));
+  if (chosen.check && results.some(({ pass }) => pass === false)) process.exitCode = 1;
+}
+
+async function showScale({ svg, json }: Options): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'warpdrive-bench-'));
+  const progress = startProgress(process.stderr);
+  try {
+    const { signal } = interrupted;
+    const table = await measureScale({ folder, svg, json, signal, progress: (text) => progress.show(text) });
+    progress.end();
+    process.stdout.write(table);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function parseNames(text: string): string[] {

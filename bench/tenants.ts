@@ -29,7 +29,10 @@ export function crowdTenant(number: number): string {
   return `crowd-${number}`;
 }
 
-const crowdTenants = Array.from({ length: CROWD_TENANTS }, (_, number) => ({
+/** How many of them the daemon knows. */
+const CROWD_TENANTS_MAX = 10_000;
+
+const crowdTenants = Array.from({ length: CROWD_TENANTS_MAX }, (_, number) => ({
   name: crowdTenant(number),
   weight: 1,
 }));
@@ -37,9 +40,10 @@ const crowdTenants = Array.from({ length: CROWD_TENANTS }, (_, number) => ({
 /** One hardware queue: with more, shares of the device say less about its scheduler. */
 export const tenantsConfiguration = [
   'declared_tenants = true',
-  // Two processes with a connection for each of the many.
-  `[limits]\nchannels = ${3 * CROWD_TENANTS}`,
+  // Processes of one user with a connection for each of the many.
+  `[limits]\nchannels = ${2 * CROWD_TENANTS_MAX}`,
   '[devices.soft0]\ndriver = "soft"\nqueues = 1',
+  '[devices.null0]\ndriver = "null"',
   ...[...heavyTenants, lightTenant, ...crowdTenants].map(
     ({ name, weight }) => `[tenants.${name}]\nweight = ${weight}`,
   ),

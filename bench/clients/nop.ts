@@ -1,5 +1,5 @@
 // Our contestant on the null device, whose requests do nothing: what is measured is the way there and back.
-// Arguments: runtime folder, how (a name of `ways`).
+// Arguments: runtime folder, how (a name of `ways`), tenant if it has to be declared.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Completion, connect, type Queue, type Request } from 'warpdrive';
@@ -31,10 +31,10 @@ const ways: Readonly<Record<string, (queue: Queue, amount: number) => Metrics | 
   'wake-ups': measureWakeUps,
 };
 
-const [runtimeDir = '', way = ''] = process.argv.slice(2);
+const [runtimeDir = '', way = '', tenant] = process.argv.slice(2);
 const measure = ways[way];
 if (measure === undefined) throw new Error(`no way to measure is called "${way}"`);
-const connection = await connect({ runtimeDir, slots: DEPTH });
+const connection = await connect({ runtimeDir, slots: DEPTH, ...(tenant === undefined ? {} : { tenant }) });
 const queue = await connection.requestQueue({ algorithm: 'nop', mode: 'shared', depth: DEPTH });
 await serveTurns((amount) => measure(queue, amount));
 await connection.close();
