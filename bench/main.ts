@@ -17,6 +17,7 @@ import { describeHost } from './host.ts';
 import { measureGroup, type Result } from './measure.ts';
 import { compileYardstick } from './programs.ts';
 import { startProgress } from './progress.ts';
+import { readRecorded, worseThan } from './recorded.ts';
 import { formatJson, formatTable } from './report.ts';
 import { measureScale } from './scale.ts';
 
@@ -33,6 +34,8 @@ const groups: readonly Group[] = [
 const figureNames = groups.flatMap(({ figures }) => figures.map(({ name }) => name));
 
 const SCALE = 'scale';
+/** How often a figure that seems worse than recorded is measured before that is believed. */
+const TRIES = 3;
 const ROUNDS_DEFAULT = 7;
 const ROUNDS_SHORT = 3;
 const SHORT_SCALE = 0.3;
@@ -44,6 +47,7 @@ interface Options {
   readonly short: boolean;
   readonly svg?: string;
   readonly check: boolean;
+  readonly against?: string;
 }
 
 const program = new Program('npm run bench --')
@@ -67,6 +71,10 @@ const program = new Program('npm run bench --')
     'draw the shares of "fairness" over time, or what "scale" has measured, into a file',
   )
   .option('--check', 'end with 1 where a bar is missed', false)
+  .option(
+    '--against <file>',
+    `measure the figures whose ratios are in a file; end with 1 where one is 25 % worse ${TRIES} times`,
+  )
   .parse();
 const options = program.opts<Options>();
 const [what] = program.processedArgs as [typeof SCALE | readonly string[] | undefined];
@@ -75,6 +83,7 @@ const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 try {
   if (what === SCALE) await showScale(options);
+  else if (options.against !== undefined) await compare(options, options.against);
   else await showFigures(what === undefined ? options : { ...options, only: what });
 } catch (error) {
   if (!interrupted.signal.aborted) throw error;
@@ -82,12 +91,27 @@ try {
   process.exitCode = 1;
 }
 
-async function showFigures(chosen: Options): Promise<void> {
+/** What else runs on the machine comes and goes: what was only slow once is no worse. */
+async function compare(chosen: Options, path: string): Promise<void> {
+  const recorded = readRecorded(path);
+  let names = parseNames(Object.keys(recorded).join(','));
+  for (let tries = 1; names.length > 0; tries++) {
+    const worse = worseThan(recorded, await showFigures({ ...chosen, only: names }));
+    names = [...worse.keys()];
+    for (const line of worse.values()) process.stdout.write(`worse: ${line}\n`);
+    if (tries < TRIES || names.length === 0) continue;
+    process.exitCode = 1;
+    return;
+  }
+}
+
+async function showFigures(chosen: Options): Promise<Result[]> {
   const host = describeHost();
   const results = await measure(chosen, interrupted.signal);
   process.stdout.write(formatTable(results, { host, isColoured: process.stdout.isTTY }));
   if (chosen.json !== undefined) writeFileSync(chosen.json, formatJson(results, host));
   if (chosen.check && results.some(({ pass }) => pass === false)) process.exitCode = 1;
+  return results;
 }
 
 async function showScale({ svg, json }: Options): Promise<void> {
