@@ -46,7 +46,7 @@ const kinds: readonly Neighbours[] = [
   },
 ];
 
-export interface Growth {
+interface Growth {
   readonly neighbours: string;
   readonly count: number;
   /** Of one request, beside them. */
