@@ -13,6 +13,7 @@
 // a Buffer of: the pages are exchanged for private zeros, and the addresses given back when the Buffer is
 // collected.
 
+import { readSync } from 'node:fs';
 import { assert } from '../shared/assert.ts';
 import { WarpError } from '../shared/errors.ts';
 import { mustCall, systemCallError } from './errno.ts';
@@ -73,6 +74,14 @@ export function checkSealed(fd: Fd): void {
 export function punchOut(fd: Fd, range: { readonly offset: number; readonly bytes: number }): void {
   const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
   mustCall(`release the pages of ${fd.label}`, 'fallocate', fd.number, mode, range.offset, range.bytes);
+}
+
+const word = Buffer.alloc(4);
+
+/** A 32-bit word of a memfd, by its index: for one look, where mapping would be a waste. */
+export function readWord(fd: Fd, index: number): number {
+  readSync(fd.number, word, 0, word.length, index * word.length);
+  return word.readInt32LE();
 }
 
 const blanked = new FinalizationRegistry<{ start: number; bytes: number }>(({ start, bytes }) => {

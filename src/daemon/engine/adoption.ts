@@ -1,12 +1,21 @@
 // Going on where another engine died: each channel of its ledger, with the descriptors that the vault gave back, is
 // taken over, and the requests that were in flight find their way (recovery.ts). A channel that can't be had again is
 // lost alone: its client sees the doorbell hang up, and sets up another.
+//
+//     all that is left --> those with signs of life --> the others        each is served from then on
+//                          slice | turn | slice | turn | ...              slices of a millisecond
+//
+// A thousand idle channels take a good part of a second to be taken over. Nobody misses them meanwhile.
 
+import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { W_ENGINE_NEEDS_WAKEUP } from '../../shared/channel/layout.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
-import { shutdownSocket } from '../../sys/socket.ts';
+import { readWord } from '../../sys/memory.ts';
+import { readableNow, shutdownSocket } from '../../sys/socket.ts';
 import { type ChannelSetup, channelSetup } from '../contracts.ts';
+import type { Engine } from './engine.ts';
 import type { Lease, Leases, LeftDescriptors } from './leases.ts';
 import type { Ledger, LedgeredRegion, LedgerRecord } from './ledger.ts';
 import { noRecovery, type Recovery, recoverRequests } from './recovery.ts';
@@ -14,7 +23,11 @@ import type { Returned, Vault } from './vault.ts';
 
 const POISONED = errorNumber('POISONED');
 
-interface Heir {
+/** Between two turns of the event loop, milliseconds. */
+const SLICE_MILLIS = 1;
+
+export interface Heir {
+  readonly engine: Engine;
   readonly leases: Leases;
   readonly ledger: Ledger;
   readonly vault: Vault;
@@ -23,52 +36,43 @@ interface Heir {
   readonly log: Logger;
 }
 
-interface Adoption extends Recovery {
+/** How many channels were taken over and lost, with what was in them. */
+interface Found extends Recovery {
   channels: number;
   lost: number;
 }
 
-export function adoptAll(heir: Heir, returned: Returned): Adoption {
-  const { records, refused } = heir.ledger.restore();
-  for (const found of refused) heir.log.error({ found }, 'a channel is lost: its record is damaged');
-  const sum: Adoption = { channels: 0, lost: refused.length, ...noRecovery() };
-  for (const record of records) {
-    const lease = adopt(heir, record, returned);
-    if (lease === undefined) {
-      sum.lost += 1;
-      continue;
+/** All that was left, with those first that want something, and what became of it so far. */
+export interface Legacy {
+  readonly lively: readonly Left[];
+  readonly idle: readonly Left[];
+  readonly found: Found;
+}
+
+export function readLegacy(ledger: Ledger, returned: Returned, log: Logger): Legacy {
+  const { records, refused } = ledger.restore();
+  for (const found of refused) log.error({ found }, 'a channel is lost: its record is damaged');
+  const found = { channels: 0, lost: refused.length, ...noRecovery() };
+  return { ...splitByNeed(records.map((record) => takeDescriptors(record, returned))), found };
+}
+
+/** Takes channels over, a few at a time; those that were can be used meanwhile. */
+export async function adopt(heir: Heir, all: readonly Left[], found: Found): Promise<void> {
+  let sliceEndMillis = performance.now() + SLICE_MILLIS;
+  for (const left of all) {
+    if (performance.now() >= sliceEndMillis) {
+      heir.engine.wake();
+      await setImmediate();
+      sliceEndMillis = performance.now() + SLICE_MILLIS;
     }
-    sum.channels += 1;
-    const recovery = recoverRequests(lease.channel);
-    for (const key of Object.keys(recovery) as (keyof Recovery)[]) sum[key] += recovery[key];
-    if (recovery.poisoned > 0) end(heir, lease);
-    else heir.leases.begin(lease);
+    adoptOne(heir, left, found);
   }
-  return sum;
+  heir.engine.wake();
 }
 
-function adopt(
-  { leases, ledger, vault, devices, log }: Heir,
-  record: LedgerRecord,
-  returned: Returned,
-): Lease | undefined {
-  const left = takeDescriptors(record, returned);
-  const found = whyLost(record, left, devices);
-  if (found === undefined) {
-    return leases.restore(record, record.setup as ChannelSetup, left as LeftDescriptors);
-  }
-  log.error({ record: record.entry, found }, 'a channel is lost');
-  const { memory, bell } = left;
-  // Its regions stay as they are: the client goes on with them.
-  if (bell !== undefined) shutdownSocket(bell.number);
-  closeAll([memory, bell, ...left.regions.map((region) => region.memory)].filter((fd) => fd !== undefined));
-  for (const handle of [record.memory, record.doorbell, ...left.regions.map((region) => region.handle)])
-    vault.forget(handle);
-  ledger.remove(record);
-  return undefined;
-}
-
-interface Left {
+/** What was left of one channel. */
+export interface Left {
+  readonly record: LedgerRecord;
   readonly memory: Fd | undefined;
   readonly bell: Fd | undefined;
   readonly regions: readonly (LedgeredRegion & { readonly memory: Fd | undefined })[];
@@ -76,6 +80,7 @@ interface Left {
 
 function takeDescriptors(record: LedgerRecord, returned: Returned): Left {
   return {
+    record,
     memory: returned.take(record.memory),
     bell: returned.take(record.doorbell),
     regions: record
@@ -84,8 +89,49 @@ function takeDescriptors(record: LedgerRecord, returned: Returned): Left {
   };
 }
 
+/**
+ * Lively are those with requests in flight, rung, or polled by the engine that died, so that their clients don't ring.
+ * The last of these is the client's own word, and all that it decides is when it has its turn.
+ */
+function splitByNeed(all: readonly Left[]): { readonly lively: Left[]; readonly idle: Left[] } {
+  const rung = new Set(readableNow(all.flatMap(({ bell }) => bell ?? []).map(({ number }) => number)));
+  const isLively = ({ record, memory, bell }: Left): boolean =>
+    record.isBusy ||
+    (bell !== undefined && rung.has(bell.number)) ||
+    (memory !== undefined && readWord(memory, W_ENGINE_NEEDS_WAKEUP) === 0);
+  const lively = new Set(all.filter(isLively));
+  return { lively: [...lively], idle: all.filter((left) => !lively.has(left)) };
+}
+
+function adoptOne(heir: Heir, left: Left, sum: Found): void {
+  const found = whyLost(left, heir.devices);
+  if (found !== undefined) {
+    lose(heir, left, found);
+    sum.lost += 1;
+    return;
+  }
+  const { record } = left;
+  const lease = heir.leases.restore(record, record.setup as ChannelSetup, left as LeftDescriptors);
+  sum.channels += 1;
+  const recovery = recoverRequests(lease.channel);
+  for (const key of Object.keys(recovery) as (keyof Recovery)[]) sum[key] += recovery[key];
+  if (recovery.poisoned > 0) end(heir, lease);
+  else heir.leases.begin(lease);
+}
+
+function lose({ ledger, vault, log }: Heir, { record, memory, bell, regions }: Left, found: string): void {
+  log.error({ record: record.entry, found }, 'a channel is lost');
+  // Its regions stay as they are: the client goes on with them.
+  if (bell !== undefined) shutdownSocket(bell.number);
+  closeAll([memory, bell, ...regions.map((region) => region.memory)].filter((fd) => fd !== undefined));
+  for (const handle of [record.memory, record.doorbell, ...regions.map((region) => region.handle)])
+    vault.forget(handle);
+  ledger.remove(record);
+}
+
 /** undefined if the channel can go on. */
-function whyLost(record: LedgerRecord, left: Left, devices: ReadonlySet<string>): string | undefined {
+function whyLost(left: Left, devices: ReadonlySet<string>): string | undefined {
+  const { record } = left;
   if (left.memory === undefined) return 'the vault lacks its memory';
   if (left.bell === undefined) return 'the vault lacks its doorbell';
   const lacking = left.regions.find(({ memory }) => memory === undefined);

@@ -27,6 +27,7 @@ import {
   F_NEXT_PAGE,
   F_VERSION,
   FIRST_RECORD_PAGE,
+  isInFlight,
   KEY_LEVEL,
   L_CHECKSUM,
   L_COMPLETION_TAIL,
@@ -323,6 +324,11 @@ export class LedgerRecord {
 
   get doorbell(): number {
     return this.head[L_DOORBELL] as number;
+  }
+
+  /** Whether requests are in flight. */
+  get isBusy(): boolean {
+    return this.journal.some(isInFlight);
   }
 
   get completionTail(): number {
