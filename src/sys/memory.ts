@@ -143,6 +143,13 @@ export class Mapping {
   }
 }
 
+/** Addresses for a mapping to come, by `replace`: until then, touching its memory crashes. */
+export function reserveMapping(bytes: number, operation: string): Mapping {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  const start = mapAt(0, reservedBytes(bytes), PROT_NONE, flags, -1, operation);
+  return new Mapping(start + PAGE_BYTES, bytes, PAGE_BYTES);
+}
+
 /**
  * Maps a memfd, or what a device offers at an offset, shared and read-write, with an inaccessible page on both sides.
  */

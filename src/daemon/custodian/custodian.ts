@@ -43,7 +43,9 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
       return {};
     },
     giveBack: async () => {
-      for (const { handles, fds } of vault.batches()) await link().call('takeBack', { handles }, fds);
+      // All at once: the engine takes some while others are on their way.
+      const given = [...vault.batches()].map(({ handles, fds }) => link().call('takeBack', { handles }, fds));
+      await Promise.all(given);
       return {};
     },
   });

@@ -31,6 +31,7 @@ export interface Heir {
   readonly leases: Leases;
   readonly ledger: Ledger;
   readonly vault: Vault;
+  readonly returned: Returned;
   /** Names of the devices that there are. */
   readonly devices: ReadonlySet<string>;
   readonly log: Logger;
@@ -53,7 +54,12 @@ export function readLegacy(ledger: Ledger, returned: Returned, log: Logger): Leg
   const { records, refused } = ledger.restore();
   for (const found of refused) log.error({ found }, 'a channel is lost: its record is damaged');
   const found = { channels: 0, lost: refused.length, ...noRecovery() };
-  return { ...splitByNeed(records.map((record) => takeDescriptors(record, returned))), found };
+  const all = records.map((record) => ({
+    record,
+    memory: returned.take(record.memory),
+    bell: returned.take(record.doorbell),
+  }));
+  return { ...splitByNeed(all), found };
 }
 
 /** Takes channels over, a few at a time; those that were can be used meanwhile. */
@@ -71,22 +77,10 @@ export async function adopt(heir: Heir, all: readonly Left[], found: Found): Pro
 }
 
 /** What was left of one channel. */
-export interface Left {
+interface Left {
   readonly record: LedgerRecord;
   readonly memory: Fd | undefined;
   readonly bell: Fd | undefined;
-  readonly regions: readonly (LedgeredRegion & { readonly memory: Fd | undefined })[];
-}
-
-function takeDescriptors(record: LedgerRecord, returned: Returned): Left {
-  return {
-    record,
-    memory: returned.take(record.memory),
-    bell: returned.take(record.doorbell),
-    regions: record
-      .regions()
-      .map(({ number, handle, bytes }) => ({ number, handle, bytes, memory: returned.take(handle) })),
-  };
 }
 
 /**
@@ -103,15 +97,22 @@ function splitByNeed(all: readonly Left[]): { readonly lively: Left[]; readonly 
   return { lively: [...lively], idle: all.filter((left) => !lively.has(left)) };
 }
 
-function adoptOne(heir: Heir, left: Left, sum: Found): void {
-  const found = whyLost(left, heir.devices);
-  if (found !== undefined) {
-    lose(heir, left, found);
+function adoptOne(heir: Heir, { record, memory, bell }: Left, sum: Found): void {
+  const regions = record
+    .regions()
+    .map(({ number, handle, bytes }) => ({ number, handle, bytes, memory: heir.returned.take(handle) }));
+  const left = { memory, bell, regions };
+  const { data: setup, error } = channelSetup.safeParse(record.setup);
+  const found =
+    setup === undefined
+      ? `its record makes no sense: ${error?.message}`
+      : (whyMissing(left) ?? whyImpossible(record, setup, heir.devices));
+  if (setup === undefined || found !== undefined) {
+    heir.log.error({ record: record.entry, found }, 'a channel is lost');
     sum.lost += 1;
-    return;
+    return lose(heir, record, left);
   }
-  const { record } = left;
-  const lease = heir.leases.restore(record, record.setup as ChannelSetup, left as LeftDescriptors);
+  const lease = heir.leases.restore(record, setup, left as LeftDescriptors);
   sum.channels += 1;
   const recovery = recoverRequests(lease.channel);
   for (const key of Object.keys(recovery) as (keyof Recovery)[]) sum[key] += recovery[key];
@@ -119,8 +120,14 @@ function adoptOne(heir: Heir, left: Left, sum: Found): void {
   else heir.leases.begin(lease);
 }
 
-function lose({ ledger, vault, log }: Heir, { record, memory, bell, regions }: Left, found: string): void {
-  log.error({ record: record.entry, found }, 'a channel is lost');
+/** The descriptors of a channel, as far as they are there. */
+interface Descriptors {
+  readonly memory: Fd | undefined;
+  readonly bell: Fd | undefined;
+  readonly regions: readonly (LedgeredRegion & { readonly memory: Fd | undefined })[];
+}
+
+function lose({ ledger, vault }: Heir, record: LedgerRecord, { memory, bell, regions }: Descriptors): void {
   // Its regions stay as they are: the client goes on with them.
   if (bell !== undefined) shutdownSocket(bell.number);
   closeAll([memory, bell, ...regions.map((region) => region.memory)].filter((fd) => fd !== undefined));
@@ -129,16 +136,21 @@ function lose({ ledger, vault, log }: Heir, { record, memory, bell, regions }: L
   ledger.remove(record);
 }
 
+/** undefined if all descriptors are there. */
+function whyMissing({ memory, bell, regions }: Descriptors): string | undefined {
+  if (memory === undefined) return 'the vault lacks its memory';
+  if (bell === undefined) return 'the vault lacks its doorbell';
+  const lacking = regions.find((region) => region.memory === undefined);
+  return lacking === undefined ? undefined : `the vault lacks region ${lacking.number}`;
+}
+
 /** undefined if the channel can go on. */
-function whyLost(left: Left, devices: ReadonlySet<string>): string | undefined {
-  const { record } = left;
-  if (left.memory === undefined) return 'the vault lacks its memory';
-  if (left.bell === undefined) return 'the vault lacks its doorbell';
-  const lacking = left.regions.find(({ memory }) => memory === undefined);
-  if (lacking !== undefined) return `the vault lacks region ${lacking.number}`;
-  const setup = channelSetup.safeParse(record.setup);
-  if (!setup.success) return `its record makes no sense: ${setup.error.message}`;
-  if (setup.data.slots !== record.slots) return 'its record and the directory differ in the number of slots';
+function whyImpossible(
+  record: LedgerRecord,
+  { slots }: ChannelSetup,
+  devices: ReadonlySet<string>,
+): string | undefined {
+  if (slots !== record.slots) return 'its record and the directory differ in the number of slots';
   const gone = record.queues().find(({ device }) => !devices.has(device));
   return gone === undefined ? undefined : `device "${gone.device}" is not there any more`;
 }

@@ -7,6 +7,8 @@ import type { Logger } from 'pino';
 import { driverEntry } from '../../hwdrivers/drivers.ts';
 import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
 import { errorNumber } from '../../shared/errors.ts';
+import { type Fd, makeRoomForFds } from '../../sys/fd.ts';
+import type { Mapping } from '../../sys/memory.ts';
 import { forbidDumps } from '../../sys/process.ts';
 import type { Configuration } from '../config/schema.ts';
 import { requestBytesMax } from '../config/tenants.ts';
@@ -32,12 +34,18 @@ const WORKERS_MILLIS_MAX = 2_000;
 /** How long a custodian that is being started again is waited for, milliseconds. */
 const CUSTODIAN_MILLIS_MAX = 10_000;
 
+/** Descriptors of two thousand channels with some regions. */
+const FDS_EXPECTED = 8_192;
+
 const MILLIS_PER_SECOND = 1_000;
 
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 
 export async function runEngine(options: RoleOptions): Promise<void> {
   const log = createLog('engine', options.logLevel);
+  // What takes long and can be done while another engine serves.
+  makeRoomForFds(FDS_EXPECTED);
+  const reserved = Ledger.reserve();
   const lock = await takeRole('engine', options);
   const startedMillis = performance.now();
   forbidDumps();
@@ -60,10 +68,12 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
-  const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', { isFollowing: false });
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
-  await custodian.ask(CUSTODIAN_MILLIS_MAX, 'giveBack', {});
+  const [configuration] = await Promise.all([
+    custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', { isFollowing: false }),
+    custodian.ask(CUSTODIAN_MILLIS_MAX, 'giveBack', {}),
+  ]);
 
   const lifeline = createLifeline();
   const earlier = returned.take(LIFELINE_HANDLE);
@@ -81,7 +91,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   };
   engine.devices.push(...openDevices(configuration, engine, lifeline, act, log));
   const left = returned.take(LEDGER_HANDLE);
-  const ledger = openLedger(left, log);
+  const ledger = openLedger(left, reserved, log);
   const leases = new Leases(engine, ledger, vault, log);
   vault.store(LEDGER_HANDLE, ledger.memory);
   vault.store(LIFELINE_HANDLE, lifeline.watched);
@@ -95,7 +105,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   const takeOver = async (): Promise<void> => {
     const { lively, idle, found } = readLegacy(ledger, returned, log);
     const devices = new Set(engine.devices.map(({ name }) => name));
-    const heir = { engine, leases, ledger, vault, devices, log };
+    const heir = { engine, leases, ledger, vault, returned, devices, log };
     await adopt(heir, lively, found);
     log.info({ devices: [...devices] }, 'engine ready');
     tellReady((answer) => engine.whenWorked(answer));
@@ -157,9 +167,9 @@ function openDevices(
 }
 
 /** The ledger of the engine before, or a fresh one if there is none or it can't be used. */
-function openLedger(left: Parameters<typeof Ledger.open>[0] | undefined, log: Logger): Ledger {
-  if (left === undefined) return Ledger.create();
-  const ledger = Ledger.open(left);
+function openLedger(left: Fd | undefined, reserved: Mapping, log: Logger): Ledger {
+  if (left === undefined) return Ledger.create(reserved);
+  const ledger = Ledger.open(left, reserved);
   if (typeof ledger !== 'string') return ledger;
   log.error({ found: ledger }, 'the ledger of the engine before is not usable: its channels are lost');
   left.close();
