@@ -22,6 +22,7 @@ interface Options {
   readonly config?: string;
   readonly logLevel: string;
   readonly checkConfig?: string;
+  readonly standby: boolean;
 }
 
 const program = new Command('warpdrived')
@@ -37,6 +38,11 @@ const program = new Command('warpdrived')
     new Option('--log-level <level>', 'least severe message to log').choices(logLevels).default('info'),
   )
   .option('--check-config <file>', 'check a configuration and exit: 0 if it is valid, 2 if not')
+  .option(
+    '--standby',
+    'with a role: wait until the process that has it is gone, then take its place at once',
+    false,
+  )
   .argument('[role]', `one of ${roles.join(', ')}: be only that process, under a supervisor of your own`)
   .action(async (role: string | undefined, options: Options) => {
     if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
@@ -44,12 +50,14 @@ const program = new Command('warpdrived')
       runtimeDir: resolve(options.runtimeDir),
       configPath: options.config === undefined ? undefined : resolve(options.config),
       logLevel: options.logLevel,
+      isStandby: options.standby,
     };
+    if (options.standby && role === undefined) return program.error('error: --standby needs a role');
     mkdirSync(roleOptions.runtimeDir, { recursive: true, mode: 0o755 });
     if (role === undefined) return supervise(roleOptions);
     const runner = Object.hasOwn(runners, role) ? runners[role as Role] : undefined;
     if (runner === undefined) return program.error(`error: no role "${role}"; there are ${roles.join(', ')}`);
-    process.title = `warpdrive-${role}`;
+    process.title = options.standby ? `warpdrive-${role}-standby` : `warpdrive-${role}`;
     return runner(roleOptions);
   });
 

@@ -5,15 +5,21 @@ import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { WarpError } from '../shared/errors.ts';
 import { Fd } from '../sys/fd.ts';
-import { tryLock } from '../sys/process.ts';
-import type { ChildMessage, SupervisorMessage } from './supervisor.ts';
+import { openPidfd, tryLock } from '../sys/process.ts';
+import { waitReadableAsync } from '../sys/socket.ts';
+import type { ChildMessage, SupervisorMessage } from './child.ts';
 
 export interface RoleOptions {
   readonly runtimeDir: string;
   /** The configuration file; undefined for the built-in defaults. */
   readonly configPath: string | undefined;
   readonly logLevel: string;
+  /** Load everything, and wait until the process that has the role is gone. */
+  readonly isStandby: boolean;
 }
+
+/** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. */
+const HOLDER_MILLIS_MAX = 500;
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
 
@@ -27,14 +33,15 @@ export function createLog(name: string, level: string): Logger {
  * answered when a round of work is done. `whenWorked` calls back then; by default after a turn of the event loop.
  */
 export function tellReady(whenWorked: (answer: () => void) => void = setImmediate): void {
-  const tell = (message: ChildMessage): void => {
-    // The pipe may be gone with the supervisor: that ends this process by itself.
-    process.send?.(message, undefined, undefined, () => {});
-  };
   process.on('message', ({ type }: SupervisorMessage) => {
     if (type === 'ping') whenWorked(() => tell({ type: 'pong' }));
   });
   tell({ type: 'ready' });
+}
+
+function tell(message: ChildMessage): void {
+  // The pipe may be gone with the supervisor: that ends this process by itself.
+  process.send?.(message, undefined, undefined, () => {});
 }
 
 /**
@@ -80,15 +87,16 @@ export function onReload(act: () => void): void {
 }
 
 /**
- * One process of each role for a runtime folder: a second one would take the sockets from the first. It is refused
- * with the first one's process number. Keep the lock until the sockets are closed.
+ * One process of each role for a runtime folder: a second one would take the sockets from the first. It is refused with
+ * the first one's process number, or, as a standby, waits for its end. Keep the lock until the sockets are closed.
  */
-export function lockRole(role: string, runtimeDir: string): Fd {
+export async function takeRole(role: string, { runtimeDir, isStandby }: RoleOptions): Promise<Fd> {
   const path = join(runtimeDir, `${role}.lock`);
   const lock = new Fd(openSync(path, 'a+', 0o600), `${role} lock`);
-  if (!tryLock(lock)) {
+  if (isStandby) await standBy(path, lock);
+  else if (!tryLock(lock)) {
     lock.close();
-    const holder = readFileSync(path, 'utf8').trim();
+    const holder = holderOf(path);
     throw new WarpError('ALREADY_RUNNING', {
       operation: `serve as ${role} in ${runtimeDir}`,
       found: `process ${holder} does so already`,
@@ -97,5 +105,33 @@ export function lockRole(role: string, runtimeDir: string): Fd {
   }
   truncateSync(path);
   writeSync(lock.number, `${process.pid}\n`);
+  process.title = `warpdrive-${role}`;
   return lock;
+}
+
+function holderOf(path: string): number {
+  return Number(readFileSync(path, 'utf8'));
+}
+
+/** Resolves when nobody else has the lock any more. Nothing is in order yet that would have to be undone. */
+async function standBy(path: string, lock: Fd): Promise<void> {
+  const onMessage = ({ type }: SupervisorMessage): void => {
+    if (type === 'ping') tell({ type: 'pong' });
+  };
+  const onDisconnect = (): void => process.exit(0);
+  process.on('message', onMessage);
+  process.once('disconnect', onDisconnect);
+  while (!tryLock(lock)) await lockMayBeFree(path);
+  process.off('message', onMessage);
+  process.off('disconnect', onDisconnect);
+}
+
+/** Resolves when the process that the file names has ended; after a while in any case, since it may name an earlier one. */
+async function lockMayBeFree(path: string): Promise<void> {
+  const pid = holderOf(path);
+  // Nobody's: it has been emptied, and is about to name the next one.
+  const holder = pid === 0 ? undefined : openPidfd(pid);
+  if (holder === undefined) return;
+  await waitReadableAsync(holder.number, HOLDER_MILLIS_MAX);
+  holder.close();
 }

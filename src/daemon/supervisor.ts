@@ -1,75 +1,55 @@
-// Starts custodian, engine and broker in this order, each when the one before is ready; starts again what dies, kills
-// and starts again what hangs, and gives up on what never comes to anything; stops them in reverse order. What systemd
-// does where there is one.
+// Starts custodian, engine and broker in this order, each when the one before is ready; starts again what dies, and gives
+// up on what never comes to anything; stops them in reverse order. What systemd does where there is one.
 //
-//     starting --ready--> serving --hangs--> killed --> starting
-//         |                   \--dies---------------------------------^
+//     starting --ready--> serving --dies (child.ts: or hangs)--> starting again
+//         |                                      \--> or a standby serves, and the next standby is started
 //         +--dies 8 times in a row without having served--> all stop
+//
+// A standby has loaded all that it will need and waits for the lock of its role (role.ts): it notices the death by
+// itself. The engine has one, since its death holds up everybody.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { assert } from '../shared/assert.ts';
 import { RestartPolicy } from '../shared/restart-policy.ts';
-import { type ProcessStat, readProcessStat } from '../sys/proc-stat.ts';
+import { Child, PING_MILLIS } from './child.ts';
 
-const MAIN_MODULE = fileURLToPath(new URL('./main.js', import.meta.url));
 /** A child that was ready for this long has served, milliseconds. */
-const SERVED_MILLIS = 1_000;
-/** What a child may take to stop in order before it is killed, milliseconds. */
-const STOP_MILLIS_MAX = 10_000;
-/** What a child may take to be ready, milliseconds: with the channels of ten thousand clients to take over. */
-const START_MILLIS_MAX = 60_000;
-/** How often each child is pinged, milliseconds, and after how many unanswered pings it is looked at. */
-const PING_MILLIS = 250;
-const PINGS_UNANSWERED_MAX = 8;
-/**
- * One that was stopped hangs then. Of the others, one that has used this much processor time since its last answer spins;
- * one that has not is waiting for its turn on a crowded host, but not for ever. Milliseconds.
- */
-const SPUN_MILLIS = 2_000;
-const SILENT_MILLIS_MAX = 60_000;
+const SERVED_MILLIS = 500;
 /** Deaths in a row without having served after which there is no point in going on. */
 const FAILURES_MAX = 8;
 
 export const roles = ['custodian', 'engine', 'broker'] as const;
 export type Role = (typeof roles)[number];
+const hasStandby: ReadonlySet<Role> = new Set<Role>(['engine']);
 
 /** A role ended before it was ready; it has said why on stderr. */
 export class ChildEndedError extends Error {
   override name = 'ChildEndedError';
   readonly exitCode: number;
 
-  constructor(role: Role, exitCode: number | null, signal: NodeJS.Signals | null) {
-    super(`the ${role} ended before it was ready (${signal ?? `exit code ${exitCode}`})`);
+  constructor(role: Role, found: string, exitCode: number | null) {
+    super(`the ${role} ended before it was ready (${found})`);
     this.exitCode = exitCode ?? 1;
   }
 }
 
-interface Child {
+/** A role, whoever plays it. */
+interface Part {
   readonly role: Role;
   readonly policy: RestartPolicy;
-  process: ChildProcess | undefined;
-  readyAtMillis: number | undefined;
+  readonly standbyPolicy: RestartPolicy;
+  /** Serves, or is to serve next. */
+  child: Child | undefined;
+  standby: Child | undefined;
   restarts: number;
   restartTimer: NodeJS.Timeout | undefined;
-  /** Pings since the last answer. Counted, not timed: what holds us up too is not the child's fault. */
-  pingsUnanswered: number;
-  /** Processor time that it had used when it answered last, milliseconds. */
-  cpuMillisAtAnswer: number;
-  /** It hung, and its end is on its way. */
-  isKilled: boolean;
+  standbyTimer: NodeJS.Timeout | undefined;
 }
-
-/** What children are told. */
-export type SupervisorMessage = { readonly type: 'stop' | 'ping' | 'reload' };
-/** What they tell. */
-export type ChildMessage = { readonly type: 'ready' } | { readonly type: 'pong' };
 
 export class Supervisor {
   readonly #arguments: readonly string[];
   readonly #log: Logger;
-  readonly #children: Child[] = [];
+  readonly #parts: Part[] = [];
   readonly #onGivenUp: () => void;
   #pinging: NodeJS.Timeout | undefined = undefined;
   #isStopping = false;
@@ -83,96 +63,89 @@ export class Supervisor {
 
   /** Process numbers by role, of those that run. */
   get pids(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#children.map(({ role, process: child }) => [role, child?.pid ?? 0]));
+    return Object.fromEntries(this.#parts.map(({ role, child }) => [role, child?.pid ?? 0]));
   }
 
   /** Resolves when all are ready; rejects if one dies before it was ever ready. Those that run are then to be stopped. */
   async start(): Promise<void> {
     for (const role of roles) {
-      const child: Child = {
+      const part: Part = {
         role,
         policy: new RestartPolicy(),
-        process: undefined,
-        readyAtMillis: undefined,
+        standbyPolicy: new RestartPolicy(),
+        child: undefined,
+        standby: undefined,
         restarts: 0,
         restartTimer: undefined,
-        pingsUnanswered: 0,
-        cpuMillisAtAnswer: 0,
-        isKilled: false,
+        standbyTimer: undefined,
       };
-      this.#children.push(child);
-      await new Promise<void>((resolve, reject) => this.#spawn(child, resolve, reject));
+      this.#parts.push(part);
+      await new Promise<void>((resolve, reject) => this.#startFirst(part, resolve, reject));
     }
+    for (const part of this.#parts) this.#startStandby(part, 0);
     this.#pinging = setInterval(() => {
-      for (const child of this.#children)
-        if (child.readyAtMillis !== undefined && !child.isKilled) this.#ping(child);
+      for (const { child, standby } of this.#parts) {
+        if (child?.isReady === true) child.ping();
+        standby?.ping();
+      }
     }, PING_MILLIS);
   }
 
-  #ping(child: Child): void {
-    if (child.pingsUnanswered === 0) child.cpuMillisAtAnswer = statOf(child)?.cpuMillis ?? 0;
-    child.pingsUnanswered += 1;
-    if (child.pingsUnanswered <= PINGS_UNANSWERED_MAX) {
-      tell(child.process, { type: 'ping' });
-      return;
-    }
-    const found = whyHung(child);
-    if (found === undefined) return;
-    const silentMillis = (child.pingsUnanswered - 1) * PING_MILLIS;
-    this.#log.error({ role: child.role, found, silentMillis }, 'a process hangs; killing it');
-    child.process?.kill('SIGKILL');
-    child.isKilled = true;
+  #startFirst(part: Part, onReady: () => void, onFailed: (error: Error) => void): void {
+    const child = new Child(part.role, [part.role, ...this.#arguments], this.#log, {
+      onReady,
+      onEnd: (found, exitCode) => {
+        if (!child.isReady) onFailed(new ChildEndedError(part.role, found, exitCode));
+        else this.#ended(part, child, found);
+      },
+    });
+    part.child = child;
+    child.expectReady();
   }
 
-  #spawn(child: Child, onReady: () => void, onFailed: (error: Error) => void): void {
-    const started = spawn(process.execPath, [MAIN_MODULE, child.role, ...this.#arguments], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  #startAgain(part: Part): void {
+    const child = new Child(part.role, [part.role, ...this.#arguments], this.#log, {
+      onReady: () => this.#serves(part),
+      onEnd: (found) => this.#ended(part, child, found),
     });
-    child.process = started;
-    child.readyAtMillis = undefined;
-    child.pingsUnanswered = 0;
-    child.isKilled = false;
-    const timer = setTimeout(() => {
-      this.#log.error(
-        { role: child.role, waitedMillis: START_MILLIS_MAX },
-        'a process does not start; killing it',
-      );
-      started.kill('SIGKILL');
-    }, START_MILLIS_MAX);
-    started.on('message', ({ type }: ChildMessage) => {
-      child.pingsUnanswered = 0;
-      if (type !== 'ready') return;
-      clearTimeout(timer);
-      child.readyAtMillis = performance.now();
-      onReady();
-    });
-    let hasEnded = false;
-    const onEnd = (code: number | null, signal: NodeJS.Signals | null): void => {
-      if (hasEnded) return;
-      hasEnded = true;
-      clearTimeout(timer);
-      child.process = undefined;
-      const wasReady = child.readyAtMillis !== undefined;
-      if (!wasReady) onFailed(new ChildEndedError(child.role, code, signal));
-      if (!this.#isStopping && (wasReady || child.restarts > 0))
-        this.#restart(child, signal ?? `exit code ${code}`);
-    };
-    started.once('exit', onEnd);
-    // Without a process (no memory, no descriptors) there is no exit.
-    started.once('error', (error) => {
-      this.#log.error({ role: child.role, err: error }, 'could not start');
-      if (started.pid === undefined) onEnd(1, null);
-    });
+    part.child = child;
+    child.expectReady();
   }
 
-  #restart(child: Child, found: string): void {
-    const { readyAtMillis } = child;
-    if (readyAtMillis !== undefined && performance.now() - readyAtMillis > SERVED_MILLIS)
-      child.policy.served();
-    child.readyAtMillis = undefined;
-    const pauseMillis = child.policy.died();
-    if (child.policy.failures > FAILURES_MAX) {
-      const { role } = child;
+  #startStandby(part: Part, pauseMillis: number): void {
+    if (!hasStandby.has(part.role)) return;
+    part.standbyTimer = setTimeout(() => {
+      const standby = new Child(part.role, ['--standby', part.role, ...this.#arguments], this.#log, {
+        onReady: () => {
+          // It may notice a death before we do.
+          if (standby === part.child) this.#serves(part);
+        },
+        onEnd: (found) => this.#ended(part, standby, found),
+      });
+      part.standby = standby;
+    }, pauseMillis);
+  }
+
+  #serves(part: Part): void {
+    this.#log.info({ role: part.role, pid: part.child?.pid }, 'started again');
+    // While it is not clear that the role can be played, each new process waits for its time.
+    this.#startStandby(part, part.policy.failures <= 1 ? 0 : SERVED_MILLIS);
+  }
+
+  #ended(part: Part, child: Child, found: string): void {
+    if (child === part.standby) part.standby = undefined;
+    if (child === part.child) part.child = undefined;
+    if (this.#isStopping) return;
+    if (part.child === undefined) this.#replace(part, child, found);
+    else this.#replaceStandby(part, found);
+  }
+
+  #replace(part: Part, dead: Child, found: string): void {
+    const { role, policy, standby } = part;
+    clearTimeout(part.standbyTimer);
+    if (dead.servedMillis > SERVED_MILLIS) policy.served();
+    const pauseMillis = policy.died();
+    if (policy.failures > FAILURES_MAX) {
       this.#log.fatal(
         { role, found, failures: FAILURES_MAX },
         'a process died again and again without having served: giving up; its last messages say why',
@@ -180,69 +153,54 @@ export class Supervisor {
       this.#onGivenUp();
       return;
     }
-    child.restarts += 1;
-    this.#log.warn(
-      { role: child.role, found, pauseMillis, restarts: child.restarts },
-      'a process died; starting it again',
-    );
-    const start = (): void => {
-      const done = (): void => this.#log.info({ role: child.role, pid: child.process?.pid }, 'started again');
-      this.#spawn(child, done, () => {});
-    };
-    if (pauseMillis === 0) start();
-    else child.restartTimer = setTimeout(start, pauseMillis);
+    part.restarts += 1;
+    const { restarts } = part;
+    if (standby !== undefined) {
+      this.#log.warn({ role, found, restarts, pid: standby.pid }, 'a process died; its standby takes over');
+      part.child = standby;
+      part.standby = undefined;
+      part.standbyPolicy.served();
+      if (standby.isReady) this.#serves(part);
+      else standby.expectReady();
+      return;
+    }
+    this.#log.warn({ role, found, pauseMillis, restarts }, 'a process died; starting it again');
+    if (pauseMillis === 0) this.#startAgain(part);
+    else part.restartTimer = setTimeout(() => this.#startAgain(part), pauseMillis);
+  }
+
+  #replaceStandby(part: Part, found: string): void {
+    const { role, standbyPolicy } = part;
+    const pauseMillis = standbyPolicy.died();
+    this.#log.warn({ role, found, pauseMillis }, 'a standby died; starting it again');
+    this.#startStandby(part, pauseMillis);
   }
 
   /** Has the custodian read the configuration again. One that is being started reads it anyway. */
   reload(): void {
-    tell(this.#children.find(({ role }) => role === 'custodian')?.process, { type: 'reload' });
+    this.#parts.find(({ role }) => role === 'custodian')?.child?.tell({ type: 'reload' });
   }
 
-  /** Stops all in reverse order, each once the one after it has ended. */
+  /** Stops all in reverse order, each once the one after it has ended. A standby has nothing that it would leave in disorder. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#pinging);
-    for (const child of this.#children) clearTimeout(child.restartTimer);
-    for (const child of [...this.#children].reverse()) await this.#stopOne(child);
-  }
-
-  async #stopOne({ role, process: child }: Child): Promise<void> {
-    if (child === undefined) return;
-    const ended = new Promise((resolve) => {
-      child.once('exit', resolve);
-    });
-    tell(child, { type: 'stop' });
-    const timer = setTimeout(() => {
-      this.#log.error({ role }, `did not stop within ${STOP_MILLIS_MAX} ms; killing it`);
-      child.kill('SIGKILL');
-    }, STOP_MILLIS_MAX);
-    await ended;
-    clearTimeout(timer);
+    for (const part of this.#parts) {
+      clearTimeout(part.restartTimer);
+      clearTimeout(part.standbyTimer);
+    }
+    for (const part of [...this.#parts].reverse()) {
+      await part.standby?.kill();
+      await part.child?.stop();
+    }
   }
 
   /** Ends everything without asking. */
   kill(): void {
     assert(this.#isStopping, 'a stop was tried first');
-    for (const { process: child } of this.#children) child?.kill('SIGKILL');
+    for (const { child, standby } of this.#parts) {
+      void standby?.kill();
+      void child?.kill();
+    }
   }
-}
-
-function statOf({ process: child }: Child): ProcessStat | undefined {
-  return child?.pid === undefined ? undefined : readProcessStat(child.pid);
-}
-
-/** Why a silent child is to be replaced; undefined if it may only be waiting for a processor. */
-function whyHung(child: Child): string | undefined {
-  const stat = statOf(child);
-  if (stat === undefined) return undefined;
-  if (stat.isStopped) return 'it was stopped';
-  const usedMillis = stat.cpuMillis - child.cpuMillisAtAnswer;
-  if (usedMillis > SPUN_MILLIS) return `it spins: ${usedMillis} ms of processor time without an answer`;
-  const isSilent = child.pingsUnanswered * PING_MILLIS > SILENT_MILLIS_MAX;
-  return isSilent ? `no answer for ${SILENT_MILLIS_MAX} ms` : undefined;
-}
-
-/** A child that is gone, or whose pipe is full since it hangs, hears nothing: its end says the rest. */
-function tell(child: ChildProcess | undefined, message: SupervisorMessage): void {
-  if (child?.connected === true) child.send(message, () => {});
 }

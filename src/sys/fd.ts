@@ -4,8 +4,10 @@
 import { closeSync } from 'node:fs';
 import { assert } from '../shared/assert.ts';
 import { mustCall } from './errno.ts';
+import { callLibc } from './libc.ts';
 
 const F_DUPFD_CLOEXEC = 1030; // fcntl(2), <linux/fcntl.h>
+const STDERR = 2;
 
 /** A descriptor on loan: whoever has it uses the number and leaves the closing to its owner. */
 export interface Descriptor {
@@ -53,6 +55,15 @@ export class Fd {
   close(): void {
     if (this.isOpen) closeSync(this.take());
   }
+}
+
+/**
+ * Has the kernel make its table of this process's descriptors as large as it will be: each time that it doubles, a
+ * process with threads waits for all processors. Nothing happens where the limit of open files is lower.
+ */
+export function makeRoomForFds(fds: number): void {
+  const { value } = callLibc('fcntl', STDERR, F_DUPFD_CLOEXEC, fds - 1);
+  if (value !== -1) closeSync(value);
 }
 
 function count(label: string, change: number): void {

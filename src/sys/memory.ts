@@ -13,6 +13,7 @@
 // a Buffer of: the pages are exchanged for private zeros, and the addresses given back when the Buffer is
 // collected.
 
+import { readSync } from 'node:fs';
 import { assert } from '../shared/assert.ts';
 import { WarpError } from '../shared/errors.ts';
 import { mustCall, systemCallError } from './errno.ts';
@@ -75,6 +76,14 @@ export function punchOut(fd: Fd, range: { readonly offset: number; readonly byte
   mustCall(`release the pages of ${fd.label}`, 'fallocate', fd.number, mode, range.offset, range.bytes);
 }
 
+const word = Buffer.alloc(4);
+
+/** A 32-bit word of a memfd, by its index: for one look, where mapping would be a waste. */
+export function readWord(fd: Fd, index: number): number {
+  readSync(fd.number, word, 0, word.length, index * word.length);
+  return word.readInt32LE();
+}
+
 const blanked = new FinalizationRegistry<{ start: number; bytes: number }>(({ start, bytes }) => {
   callLibc('munmap', start, bytes);
 });
@@ -132,6 +141,13 @@ export class Mapping {
     assert(this.#isMapped, 'the mapping is there');
     mapAt(this.address, this.bytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd.number, `map ${fd.label}`);
   }
+}
+
+/** Addresses for a mapping to come, by `replace`: until then, touching its memory crashes. */
+export function reserveMapping(bytes: number, operation: string): Mapping {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  const start = mapAt(0, reservedBytes(bytes), PROT_NONE, flags, -1, operation);
+  return new Mapping(start + PAGE_BYTES, bytes, PAGE_BYTES);
 }
 
 /**

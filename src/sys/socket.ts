@@ -231,13 +231,22 @@ export async function waitReadableAsync(fd: number, timeoutMillis: number): Prom
 
 /** Those of the descriptors whose peer is gone. */
 export function hungUp(fds: readonly number[]): readonly number[] {
+  return pollNow(fds, POLLHUP);
+}
+
+/** Those of the descriptors that can be read, or have hung up. */
+export function readableNow(fds: readonly number[]): readonly number[] {
+  return pollNow(fds, POLLIN | POLLHUP);
+}
+
+function pollNow(fds: readonly number[], events: number): readonly number[] {
   const { bytes } = pollfdLayout;
   const entries = structMemory(Math.max(1, fds.length) * bytes);
   for (const [index, fd] of fds.entries()) writePollfd(entries.subarray(index * bytes), fd);
   const { value, errno } = callLibc('poll', entries, fds.length, 0);
-  if (value === -1 && errno !== EINTR) throw systemCallError('look for peers that are gone', errno);
+  if (value === -1 && errno !== EINTR) throw systemCallError('look at descriptors', errno);
   const { revents } = pollfdLayout.fields;
-  return fds.filter((_, index) => (entries.readInt16LE(index * bytes + revents.offset) & POLLHUP) !== 0);
+  return fds.filter((_, index) => (entries.readInt16LE(index * bytes + revents.offset) & events) !== 0);
 }
 
 function writePollfd(target: Buffer, fd: number): void {

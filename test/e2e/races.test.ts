@@ -66,7 +66,7 @@ describe('when', () => {
         return next !== undefined && next !== engine;
       });
     }
-    await started.logged(/"tenant":"uid:\d+","uid":\d+,"pid":\d+,.*a request was running at two crashes/);
+    await started.logged(/"tenant":"default:\d+","uid":\d+,"pid":\d+,.*a request was running at two crashes/);
     expect(await outcome).toMatchObject({ code: 'INTERRUPTED', ran: 'maybe' });
     await expect(queue.submit({ operation: 'crc32', source })).rejects.toMatchObject({ code: 'POISONED' });
     await eventually('its region was given back', async () => {

@@ -14,15 +14,27 @@ import { mapShared } from '../../src/sys/memory.ts';
 import { withCustodian } from '../fixtures/custodian-peer.ts';
 import { currentPid, eventually, type TestDaemon } from '../fixtures/daemon.ts';
 import { open, start, stopAfterEach } from '../fixtures/each-daemon.ts';
+import { findRole, STANDBY } from '../fixtures/processes.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 
 stopAfterEach();
 
-/** Kills a process and waits until its successor serves. */
+const WENT_ON = 'went on where the engine before died';
+
+/** Kills a process and waits until its successor serves; an engine, until it has taken over all that there was. */
 async function kill(started: TestDaemon, role: string): Promise<void> {
   const before = restarts(started, role);
+  const recoveriesBefore = recoveries(started).length;
   process.kill(currentPid(started, role), 'SIGKILL');
   await eventually(`the ${role} is started again`, () => restarts(started, role) > before, 20_000);
+  if (role === 'engine')
+    await eventually('all was taken over', () => recoveries(started).length > recoveriesBefore, 20_000);
+}
+
+function recoveries({ log }: TestDaemon): string[] {
+  return log()
+    .split('\n')
+    .filter((line) => line.includes(WENT_ON));
 }
 
 function restarts({ log }: TestDaemon, role: string): number {
@@ -30,11 +42,8 @@ function restarts({ log }: TestDaemon, role: string): number {
 }
 
 /** What the last engine said that it found. */
-function recovery({ log }: TestDaemon): Readonly<Record<string, number>> {
-  const line = log()
-    .split('\n')
-    .findLast((text) => text.includes('went on where the engine before died'));
-  return JSON.parse(line ?? '{}') as Record<string, number>;
+function recovery(started: TestDaemon): Readonly<Record<string, number>> {
+  return JSON.parse(recoveries(started).at(-1) ?? '{}') as Record<string, number>;
 }
 
 const SLOW_DEVICE =
@@ -165,6 +174,49 @@ describe('when the engine dies with requests in flight', () => {
     await started.logged(/"reason":"CLIENT_CLOSED","msg":"channel ended"/);
     const connection = await open(started);
     await eventually('its channel is gone', async () => (await connection.status()).channels === 1);
+  });
+});
+
+describe('the standby of the engine', () => {
+  const standbyOf = ({ process: { pid = 0 } }: TestDaemon): number | undefined => findRole(pid, STANDBY);
+  const appearance = async (started: TestDaemon): Promise<number> => {
+    await eventually('there is a standby', () => standbyOf(started) !== undefined);
+    return standbyOf(started) as number;
+  };
+
+  it('takes its place when it dies, and another stands by', async () => {
+    const started = await start();
+    const connection = await open(started);
+    const queue = await connection.requestQueue({ algorithm: 'nop' });
+    for (let death = 0; death < 2; death++) {
+      const standby = await appearance(started);
+      await kill(started, 'engine');
+      expect(currentPid(started, 'engine')).toBe(standby);
+      expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
+    }
+    expect(started.log()).not.toContain('starting it again');
+  });
+
+  it.each(['SIGKILL', 'SIGSTOP'] as const)('is replaced after a %s, and nobody notices', async (signal) => {
+    const started = await start();
+    const connection = await open(started);
+    const queue = await connection.requestQueue({ algorithm: 'nop' });
+    const standby = await appearance(started);
+    process.kill(standby, signal);
+    await started.logged(/a standby died; starting it again/);
+    expect(await appearance(started)).not.toBe(standby);
+    expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
+    expect(restarts(started, 'engine')).toBe(0);
+  });
+
+  it('dies with it: a third engine takes over', async () => {
+    const started = await start();
+    const connection = await open(started);
+    const queue = await connection.requestQueue({ algorithm: 'nop' });
+    process.kill(await appearance(started), 'SIGKILL');
+    await kill(started, 'engine');
+    expect(recovery(started)).toMatchObject({ channels: 1, lost: 0 });
+    expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
   });
 });
 

@@ -15,7 +15,7 @@ import {
   type ProcessName,
 } from '../contracts.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { createLog, endWhenTold, type RoleOptions, takeRole, tellReady } from '../role.ts';
 import { FdServer, type Identify } from './fd-server.ts';
 import { AdminService } from './admin.ts';
 import { Calls } from './calls.ts';
@@ -45,7 +45,7 @@ const SPARE_CONNECTIONS = 64;
 
 export async function runBroker(options: RoleOptions): Promise<void> {
   const log = createLog('broker', options.logLevel);
-  const lock = lockRole('broker', options.runtimeDir);
+  const lock = await takeRole('broker', options);
   const startedMillis = performance.now();
   log.debug({ loadedMillis: Math.round(startedMillis) }, 'starting');
   const tokens = new Tokens();

@@ -10,7 +10,7 @@ import type { Fd } from '../../sys/fd.ts';
 import { custodianContract, followerContract, vaultContract } from '../contracts.ts';
 import { type Handlers, Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
-import { createLog, endWhenTold, lockRole, onReload, type RoleOptions, tellReady } from '../role.ts';
+import { createLog, endWhenTold, onReload, type RoleOptions, takeRole, tellReady } from '../role.ts';
 import { ConfigurationInForce, type Follower } from './configuration.ts';
 import { identifyProcess } from './processes.ts';
 import { Vault } from './vault.ts';
@@ -21,7 +21,7 @@ type PeerLink = Link<typeof custodianContract, typeof peerContract>;
 
 export async function runCustodian(options: RoleOptions): Promise<void> {
   const log = createLog('custodian', options.logLevel);
-  const lock = lockRole('custodian', options.runtimeDir);
+  const lock = await takeRole('custodian', options);
   const configuration = new ConfigurationInForce(options.configPath, options.runtimeDir, log);
   const vault = new Vault();
 
@@ -43,7 +43,9 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
       return {};
     },
     giveBack: async () => {
-      for (const { handles, fds } of vault.batches()) await link().call('takeBack', { handles }, fds);
+      // All at once: the engine takes some while others are on their way.
+      const given = [...vault.batches()].map(({ handles, fds }) => link().call('takeBack', { handles }, fds));
+      await Promise.all(given);
       return {};
     },
   });

@@ -77,13 +77,16 @@ export class Engine {
 
   /** The channel rang, or is new: visits it from now on, at once if the engine slept. */
   wakeChannel(channel: Channel): void {
-    if (channel.isEnded || channel.isClosing) return;
-    if (!channel.isAwake) {
-      channel.isAwake = true;
-      channel.lastWorkMillis = this.clock.nowMillis;
-      this.#awake.push(channel);
-    }
-    this.wake();
+    this.visit(channel);
+    if (channel.isAwake) this.wake();
+  }
+
+  /** The channel is one of those that are visited once the engine is awake. */
+  visit(channel: Channel): void {
+    if (channel.isEnded || channel.isClosing || channel.isAwake) return;
+    channel.isAwake = true;
+    channel.lastWorkMillis = this.clock.nowMillis;
+    this.#awake.push(channel);
   }
 
   /** Something may have changed: looks at everything that is not asleep. */

@@ -450,13 +450,16 @@ export class Leases {
     );
   }
 
-  /** Wakes both sides: the engine before may have died between noting a completion and waking the client. */
+  /**
+   * For both sides to look: the engine before may have died between noting a completion and waking the client. The
+   * caller wakes the engine.
+   */
   begin({ channel, doorbell }: Lease): void {
     if (channel.end.unreaped() > 0) {
       channel.end.publish();
       doorbell.ring();
     }
-    this.#engine.wakeChannel(channel);
+    this.#engine.visit(channel);
   }
 }
 

@@ -13,7 +13,7 @@ import {
 } from '../../shared/operations.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
-import { createSealedMemory, type Mapping, mapShared, PAGE_BYTES, punchOut } from '../../sys/memory.ts';
+import { createSealedMemory, type Mapping, PAGE_BYTES, punchOut, reserveMapping } from '../../sys/memory.ts';
 import {
   CHECKED_OFFSET,
   DEVICE_NAME_BYTES,
@@ -27,6 +27,7 @@ import {
   F_NEXT_PAGE,
   F_VERSION,
   FIRST_RECORD_PAGE,
+  isInFlight,
   KEY_LEVEL,
   L_CHECKSUM,
   L_COMPLETION_TAIL,
@@ -89,9 +90,17 @@ export class Ledger {
   /** Entries of the directory whose pages wait for the next channel of as many slots. */
   readonly #freeEntries = new Map<number, number[]>();
 
-  static create(): Ledger {
+  /**
+   * Where a ledger will be mapped. To be had beforehand, by an engine that stands by: for memory of this size V8 collects
+   * garbage.
+   */
+  static reserve(): Mapping {
+    return reserveMapping(LEDGER_BYTES, 'reserve addresses for the ledger');
+  }
+
+  static create(reserved = Ledger.reserve()): Ledger {
     const memory = createSealedMemory('warpdrive-ledger', LEDGER_BYTES);
-    const ledger = new Ledger(memory);
+    const ledger = new Ledger(memory, reserved);
     ledger.#words[F_VERSION] = LEDGER_VERSION;
     ledger.#words[F_NEXT_HANDLE] = FIRST_FREE_HANDLE;
     ledger.#words[F_NEXT_PAGE] = FIRST_RECORD_PAGE;
@@ -100,10 +109,10 @@ export class Ledger {
   }
 
   /** The ledger of an engine that is gone, whose memory it takes over; why not, if it can't be used. */
-  static open(memory: Fd): Ledger | string {
+  static open(memory: Fd, reserved = Ledger.reserve()): Ledger | string {
     let ledger: Ledger;
     try {
-      ledger = new Ledger(memory);
+      ledger = new Ledger(memory, reserved);
     } catch (error) {
       return (error as Error).message;
     }
@@ -115,9 +124,10 @@ export class Ledger {
     return `it has version ${version}, this engine writes version ${LEDGER_VERSION}`;
   }
 
-  private constructor(memory: Fd) {
+  private constructor(memory: Fd, reserved: Mapping) {
     this.memory = memory;
-    this.#mapping = mapShared(memory, LEDGER_BYTES);
+    reserved.replace(memory);
+    this.#mapping = reserved;
     this.#words = this.#mapping.words();
   }
 
@@ -323,6 +333,11 @@ export class LedgerRecord {
 
   get doorbell(): number {
     return this.head[L_DOORBELL] as number;
+  }
+
+  /** Whether requests are in flight. */
+  get isBusy(): boolean {
+    return this.journal.some(isInFlight);
   }
 
   get completionTail(): number {

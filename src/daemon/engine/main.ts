@@ -1,21 +1,22 @@
 // The engine's process: asks the custodian for the configuration and for what an engine before it has left, opens the
-// devices, takes the channels over, then serves one broker.
+// devices, takes the channels over, then serves one broker. It is ready once those channels are served that want something.
 
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { driverEntry } from '../../hwdrivers/drivers.ts';
-import { CUSTODIAN_SOCKET, ENGINE_SOCKET } from '../../shared/runtime-paths.ts';
+import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
 import { errorNumber } from '../../shared/errors.ts';
+import { type Fd, makeRoomForFds } from '../../sys/fd.ts';
+import type { Mapping } from '../../sys/memory.ts';
 import { forbidDumps } from '../../sys/process.ts';
 import type { Configuration } from '../config/schema.ts';
 import { requestBytesMax } from '../config/tenants.ts';
-import { brokerContract, custodianContract, engineContract, vaultContract } from '../contracts.ts';
-import { Link } from '../link.ts';
-import { LinkServer } from '../link-sockets.ts';
+import { custodianContract, vaultContract } from '../contracts.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
-import { adoptAll } from './adoption.ts';
+import { createLog, endWhenTold, type RoleOptions, takeRole, tellReady } from '../role.ts';
+import { adopt, readLegacy } from './adoption.ts';
+import { BrokerServer } from './broker-server.ts';
 import { Device } from './device.ts';
 import { Engine } from './engine.ts';
 import { Leases } from './leases.ts';
@@ -33,18 +34,24 @@ const WORKERS_MILLIS_MAX = 2_000;
 /** How long a custodian that is being started again is waited for, milliseconds. */
 const CUSTODIAN_MILLIS_MAX = 10_000;
 
+/** Descriptors of two thousand channels with some regions. */
+const FDS_EXPECTED = 8_192;
+
 const MILLIS_PER_SECOND = 1_000;
 
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 
 export async function runEngine(options: RoleOptions): Promise<void> {
-  const startedMillis = performance.now();
   const log = createLog('engine', options.logLevel);
-  const lock = lockRole('engine', options.runtimeDir);
+  // What takes long and can be done while another engine serves.
+  makeRoomForFds(FDS_EXPECTED);
+  const reserved = Ledger.reserve();
+  const lock = await takeRole('engine', options);
+  const startedMillis = performance.now();
   forbidDumps();
   const vault = new Vault(log);
   const returned = new Returned();
-  let hasStarted = false;
+  let hasAll = false;
   const custodian = new Peer(
     'custodian',
     join(options.runtimeDir, CUSTODIAN_SOCKET),
@@ -52,7 +59,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     returned.handlers,
     {
       onUp: (link) => {
-        if (hasStarted) vault.renew(link);
+        if (hasAll) vault.renew(link);
       },
       onDown: (reason) => {
         log.warn({ reason }, 'the custodian is gone');
@@ -61,10 +68,12 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
-  const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', { isFollowing: false });
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
-  await custodian.ask(CUSTODIAN_MILLIS_MAX, 'giveBack', {});
+  const [configuration] = await Promise.all([
+    custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', { isFollowing: false }),
+    custodian.ask(CUSTODIAN_MILLIS_MAX, 'giveBack', {}),
+  ]);
 
   const lifeline = createLifeline();
   const earlier = returned.take(LIFELINE_HANDLE);
@@ -82,55 +91,44 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   };
   engine.devices.push(...openDevices(configuration, engine, lifeline, act, log));
   const left = returned.take(LEDGER_HANDLE);
-  const ledger = openLedger(left, log);
+  const ledger = openLedger(left, reserved, log);
   const leases = new Leases(engine, ledger, vault, log);
   vault.store(LEDGER_HANDLE, ledger.memory);
   vault.store(LIFELINE_HANDLE, lifeline.watched);
+  // Before a worker has something to do: the next engine has to wait for it.
+  if (giver.isOpen) vault.up(giver);
   if (earlier !== undefined && !(await lifelineEnds(earlier, WORKERS_MILLIS_MAX))) {
     log.error({ waitedMillis: WORKERS_MILLIS_MAX }, 'a worker of the engine before is still there');
   }
-  if (left !== undefined) {
+  const service = new EngineService(engine, leases);
+  let broker: BrokerServer | undefined = undefined;
+  const takeOver = async (): Promise<void> => {
+    const { lively, idle, found } = readLegacy(ledger, returned, log);
     const devices = new Set(engine.devices.map(({ name }) => name));
-    const found = adoptAll({ leases, ledger, vault, devices, log }, returned);
+    const heir = { engine, leases, ledger, vault, returned, devices, log };
+    await adopt(heir, lively, found);
+    log.info({ devices: [...devices] }, 'engine ready');
+    tellReady((answer) => engine.whenWorked(answer));
+    await adopt(heir, idle, found);
     for (const handle of returned.closeRest()) vault.forget(handle);
     const millis = Math.round(performance.now() - startedMillis);
-    log.info({ ...found, millis }, 'went on where the engine before died');
-  }
-  hasStarted = true;
-  if (giver.isOpen) vault.up(giver);
-  else if (custodian.isUp) vault.renew(custodian.link);
-
-  const service = new EngineService(engine, leases);
-  let broker: Link<typeof engineContract, typeof brokerContract> | undefined;
-  const ownUids = new Set([0, process.getuid?.() ?? 0]);
-  const server = await LinkServer.listen(join(options.runtimeDir, ENGINE_SOCKET), ownUids, (sockets) => {
-    // One broker at a time: a new one has taken the place of one that is gone, noticed or not.
-    broker?.close('another broker has connected');
-    const link = new Link('broker', sockets, { serves: engineContract, calls: brokerContract }, service);
-    broker = link;
-    leases.onEnded = (channel, reason) => {
-      // A broker that is gone learns from the inventory what there still is.
-      link.call('channelEnded', { channel, reason }).catch(() => {});
-    };
-    link.onClose = (reason) => {
-      if (broker !== link) return;
-      broker = undefined;
-      leases.onEnded = () => {};
-      log.warn({ reason }, 'the broker is gone');
-    };
-  });
-
+    if (left !== undefined) log.info({ ...found, millis }, 'went on where the engine before died');
+    hasAll = true;
+    if (!giver.isOpen && custodian.isUp) vault.renew(custodian.link);
+    // It asks what there is.
+    broker = await BrokerServer.listen(options.runtimeDir, service, leases, log);
+  };
+  const takenOver = takeOver();
   endWhenTold(log, async () => {
+    await takenOver;
     await service.drain({ timeoutMillis: DRAIN_MILLIS });
-    server.close();
-    broker?.close('the engine stops');
+    broker?.close();
     custodian.close();
     leases.endAll(DAEMON_STOPPING);
     await Promise.all(engine.devices.map((device) => device.close()));
     lock.close();
   });
-  log.info({ devices: engine.devices.map(({ name }) => name) }, 'engine ready');
-  tellReady((answer) => engine.whenWorked(answer));
+  await takenOver;
 }
 
 function openDevices(
@@ -169,9 +167,9 @@ function openDevices(
 }
 
 /** The ledger of the engine before, or a fresh one if there is none or it can't be used. */
-function openLedger(left: Parameters<typeof Ledger.open>[0] | undefined, log: Logger): Ledger {
-  if (left === undefined) return Ledger.create();
-  const ledger = Ledger.open(left);
+function openLedger(left: Fd | undefined, reserved: Mapping, log: Logger): Ledger {
+  if (left === undefined) return Ledger.create(reserved);
+  const ledger = Ledger.open(left, reserved);
   if (typeof ledger !== 'string') return ledger;
   log.error({ found: ledger }, 'the ledger of the engine before is not usable: its channels are lost');
   left.close();

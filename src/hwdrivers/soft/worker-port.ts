@@ -55,6 +55,8 @@ interface Life {
   /** What the worker has yet to be told, in order; a number is the handle of a region that it is to map. */
   backlog: (number | ControlMessage)[];
   backlogTimer: NodeJS.Timeout | undefined;
+  /** At the end of the turn it is told. */
+  isFlushing: boolean;
 }
 
 /** `lifeline`: a descriptor that each worker holds for as long as it lives. */
@@ -184,6 +186,7 @@ class WorkerPort implements Port {
       messagesSent: 0,
       backlog: [],
       backlogTimer: undefined,
+      isFlushing: false,
     };
     this.#watch(life);
     return life;
@@ -236,7 +239,17 @@ class WorkerPort implements Port {
     const life = this.#life;
     if (life === undefined) return;
     life.backlog.push(what);
-    if (life.isReady && life.backlogTimer === undefined) this.#flush(life);
+    if (life.isReady && life.backlogTimer === undefined) this.#flushSoon(life);
+  }
+
+  /** At the end of the turn: regions of many channels go in one message. */
+  #flushSoon(life: Life): void {
+    if (life.isFlushing) return;
+    life.isFlushing = true;
+    queueMicrotask(() => {
+      life.isFlushing = false;
+      if (this.#life === life && life.backlogTimer === undefined) this.#flush(life);
+    });
   }
 
   /** The socket holds some hundred messages; a worker busy with a long request reads none meanwhile. */

@@ -32,6 +32,7 @@ import {
 } from '../../../shared/exchange.ts';
 import { toServiceError } from '../../../shared/grpc.ts';
 import type { HeldChannel } from './held-channel.ts';
+import { Spin } from './spin.ts';
 import { PayloadMemory, type PayloadRegion } from './payload-memory.ts';
 import {
   flagCancelled,
@@ -49,8 +50,6 @@ import {
 const PUMP_MAX = 256;
 /** A message is sent when it has so many bytes of output. */
 const MESSAGE_BYTES = 64 * 1024;
-/** Turns without a completion before the event loop is left to watch the doorbell. */
-const IDLE_TURNS_MAX = 20;
 const TIMER_MILLIS_MAX = 2 ** 31 - 1;
 
 const CANCELLED = errorNumber('CANCELLED');
@@ -134,7 +133,7 @@ class Exchange {
   #isFull = false;
   #isHalfClosed = false;
   #isTurnScheduled = false;
-  #idleTurns = 0;
+  readonly #spin = new Spin();
   #isOver = false;
 
   constructor(call: Call, host: ExchangeHost, completionsPerMessage: number) {
@@ -294,7 +293,7 @@ class Exchange {
   }
 
   #schedule(): void {
-    this.#idleTurns = 0;
+    this.#spin.begin(performance.now());
     this.#scheduleTurn();
   }
 
@@ -308,10 +307,11 @@ class Exchange {
     this.#isTurnScheduled = false;
     if (this.#isOver) return;
     const sent = this.#pump();
-    this.#idleTurns = sent ? 0 : this.#idleTurns + 1;
     if (sent) this.#advance();
     if (this.#isOver || this.#isFull || (this.#inSlots === 0 && !sent)) return;
-    if (this.#idleTurns >= IDLE_TURNS_MAX && this.#channel.end.prepareSleep()) return;
+    if (sent) this.#spin.begin(performance.now());
+    else if (this.#spin.isOver(performance.now()) && this.#channel.end.prepareSleep())
+      return this.#spin.sleep();
     // Its last word is on the doorbell, which says so too.
     if (this.#channel.end.closedReason === 0 || sent) this.#scheduleTurn();
   };

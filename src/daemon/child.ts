@@ -1,0 +1,160 @@
+// One process of the daemon as its supervisor sees it, from its start to its end: whether it serves, whether it still
+// answers. What becomes of its role when it ends is the supervisor's business.
+//
+//     started --ready--> serving --8 pings without an answer, and stopped or spinning--> killed
+//        \--not ready in time--------------------------------------------------------------^
+//
+// One that stands by is not ready until it has taken the place of the one that serves.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { type ProcessStat, readProcessStat } from '../sys/proc-stat.ts';
+
+const MAIN_MODULE = fileURLToPath(new URL('./main.js', import.meta.url));
+/** What a process may take to stop in order before it is killed, milliseconds. */
+const STOP_MILLIS_MAX = 10_000;
+/** What one may take to be ready, milliseconds: with the channels of ten thousand clients to take over. */
+const START_MILLIS_MAX = 60_000;
+/** How often each is pinged, milliseconds, and after how many unanswered pings it is looked at. */
+export const PING_MILLIS = 250;
+const PINGS_UNANSWERED_MAX = 8;
+/**
+ * One that was stopped hangs then. Of the others, one that has used this much processor time since its last answer spins;
+ * one that has not is waiting for its turn on a crowded host, but not for ever. Milliseconds.
+ */
+const SPUN_MILLIS = 2_000;
+const SILENT_MILLIS_MAX = 60_000;
+
+/** What children are told. */
+export type SupervisorMessage = { readonly type: 'stop' | 'ping' | 'reload' };
+/** What they tell. */
+export type ChildMessage = { readonly type: 'ready' } | { readonly type: 'pong' };
+
+export interface ChildEvents {
+  /** It serves. */
+  onReady(): void;
+  /** It is gone; called once. `exitCode` where it ended by itself. */
+  onEnd(found: string, exitCode: number | null): void;
+}
+
+export class Child {
+  readonly #role: string;
+  readonly #log: Logger;
+  readonly #process: ChildProcess;
+  #readyAtMillis: number | undefined = undefined;
+  /** Pings since the last answer. Counted, not timed: what holds us up too is not the child's fault. */
+  #pingsUnanswered = 0;
+  /** Processor time that it had used when it answered last, milliseconds. */
+  #cpuMillisAtAnswer = 0;
+  /** It hung, and its end is on its way. */
+  #isKilled = false;
+  readonly #ended: Promise<void>;
+  #startTimer: NodeJS.Timeout | undefined = undefined;
+
+  /** Starts it. `programArguments`: of `warpdrived`. */
+  constructor(role: string, programArguments: readonly string[], log: Logger, events: ChildEvents) {
+    this.#role = role;
+    this.#log = log;
+    this.#process = spawn(process.execPath, [MAIN_MODULE, ...programArguments], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#process.on('message', ({ type }: ChildMessage) => {
+      this.#pingsUnanswered = 0;
+      if (type !== 'ready') return;
+      clearTimeout(this.#startTimer);
+      this.#readyAtMillis = performance.now();
+      events.onReady();
+    });
+    this.#ended = new Promise((resolve) => {
+      const onEnd = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
+        clearTimeout(this.#startTimer);
+        events.onEnd(signal ?? `exit code ${exitCode}`, exitCode);
+        resolve();
+      };
+      this.#process.once('exit', onEnd);
+      // Without a process (no memory, no descriptors) there is no exit.
+      this.#process.once('error', (error) => {
+        log.error({ role, err: error }, 'could not start');
+        if (this.#process.pid === undefined) onEnd(1, null);
+      });
+    });
+  }
+
+  /** 0 if it could not be started. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  get isReady(): boolean {
+    return this.#readyAtMillis !== undefined;
+  }
+
+  /** How long it has served, milliseconds. */
+  get servedMillis(): number {
+    return this.#readyAtMillis === undefined ? 0 : performance.now() - this.#readyAtMillis;
+  }
+
+  /** From now on it has to be ready in time. */
+  expectReady(): void {
+    if (this.isReady) return;
+    this.#startTimer = setTimeout(() => {
+      const waitedMillis = START_MILLIS_MAX;
+      this.#log.error({ role: this.#role, waitedMillis }, 'a process does not start; killing it');
+      void this.kill();
+    }, START_MILLIS_MAX);
+  }
+
+  ping(): void {
+    if (this.#isKilled) return;
+    if (this.#pingsUnanswered === 0) this.#cpuMillisAtAnswer = this.#stat()?.cpuMillis ?? 0;
+    this.#pingsUnanswered += 1;
+    if (this.#pingsUnanswered <= PINGS_UNANSWERED_MAX) {
+      this.tell({ type: 'ping' });
+      return;
+    }
+    const found = this.#whyHung();
+    if (found === undefined) return;
+    const silentMillis = (this.#pingsUnanswered - 1) * PING_MILLIS;
+    this.#log.error({ role: this.#role, found, silentMillis }, 'a process hangs; killing it');
+    void this.kill();
+    this.#isKilled = true;
+  }
+
+  #stat(): ProcessStat | undefined {
+    return this.pid === 0 ? undefined : readProcessStat(this.pid);
+  }
+
+  /** Why a silent one is to be replaced; undefined if it may only be waiting for a processor. */
+  #whyHung(): string | undefined {
+    const stat = this.#stat();
+    if (stat === undefined) return undefined;
+    if (stat.isStopped) return 'it was stopped';
+    const usedMillis = stat.cpuMillis - this.#cpuMillisAtAnswer;
+    if (usedMillis > SPUN_MILLIS) return `it spins: ${usedMillis} ms of processor time without an answer`;
+    const isSilent = this.#pingsUnanswered * PING_MILLIS > SILENT_MILLIS_MAX;
+    return isSilent ? `no answer for ${SILENT_MILLIS_MAX} ms` : undefined;
+  }
+
+  /** One that is gone, or whose pipe is full since it hangs, hears nothing: its end says the rest. */
+  tell(message: SupervisorMessage): void {
+    if (this.#process.connected) this.#process.send(message, () => {});
+  }
+
+  /** Stops it in order, or else by force. */
+  async stop(): Promise<void> {
+    this.tell({ type: 'stop' });
+    const timer = setTimeout(() => {
+      this.#log.error({ role: this.#role }, `did not stop within ${STOP_MILLIS_MAX} ms; killing it`);
+      void this.kill();
+    }, STOP_MILLIS_MAX);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  /** Kills it; resolves when it is gone. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
+}
