@@ -16,7 +16,9 @@ import { LinkServer } from '../link-sockets.ts';
 import { Peer } from '../peer.ts';
 import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
 import { adoptAll } from './adoption.ts';
+import { CustodianHardware } from './custodian-hardware.ts';
 import { Device } from './device.ts';
+import { DirectQueues } from './direct-queues.ts';
 import { Engine } from './engine.ts';
 import { Leases } from './leases.ts';
 import { Ledger, LEDGER_HANDLE, LIFELINE_HANDLE } from './ledger.ts';
@@ -52,7 +54,14 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     returned.handlers,
     {
       onUp: (link) => {
-        if (hasStarted) vault.renew(link);
+        if (!hasStarted) return;
+        vault.renew(link);
+        directQueues.drop(leases);
+        // Once others have the link, too.
+        void custodian.whenUp(CUSTODIAN_MILLIS_MAX).then(
+          () => hardware.renew(),
+          () => {},
+        );
       },
       onDown: (reason) => {
         log.warn({ reason }, 'the custodian is gone');
@@ -60,6 +69,8 @@ export async function runEngine(options: RoleOptions): Promise<void> {
       },
     },
   );
+  const hardware = new CustodianHardware(custodian, log);
+  const directQueues = new DirectQueues(hardware, log);
   await custodian.connect();
   const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', { isFollowing: false });
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
@@ -80,10 +91,10 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     onFault: (tenant: Tenant): void => leases.stopIfFaulty(tenant),
     onLeave: (device: Device): void => leases.leaveDevice(device),
   };
-  engine.devices.push(...openDevices(configuration, engine, lifeline, act, log));
+  engine.devices.push(...openDevices(configuration, { engine, hardware, lifeline, act, log }));
   const left = returned.take(LEDGER_HANDLE);
   const ledger = openLedger(left, log);
-  const leases = new Leases(engine, ledger, vault, log);
+  const leases = new Leases(engine, ledger, vault, directQueues, log);
   vault.store(LEDGER_HANDLE, ledger.memory);
   vault.store(LIFELINE_HANDLE, lifeline.watched);
   if (earlier !== undefined && !(await lifelineEnds(earlier, WORKERS_MILLIS_MAX))) {
@@ -96,11 +107,16 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     const millis = Math.round(performance.now() - startedMillis);
     log.info({ ...found, millis }, 'went on where the engine before died');
   }
+  directQueues.keepOnly(leases);
   hasStarted = true;
   if (giver.isOpen) vault.up(giver);
-  else if (custodian.isUp) vault.renew(custodian.link);
+  else if (custodian.isUp) {
+    vault.renew(custodian.link);
+    directQueues.drop(leases);
+    hardware.renew();
+  }
 
-  const service = new EngineService(engine, leases);
+  const service = new EngineService(engine, leases, directQueues);
   let broker: Link<typeof engineContract, typeof brokerContract> | undefined;
   const ownUids = new Set([0, process.getuid?.() ?? 0]);
   const server = await LinkServer.listen(join(options.runtimeDir, ENGINE_SOCKET), ownUids, (sockets) => {
@@ -133,18 +149,21 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   tellReady((answer) => engine.whenWorked(answer));
 }
 
-function openDevices(
-  configuration: Configuration,
-  engine: Engine,
-  { held }: Lifeline,
-  act: { onFault(tenant: Tenant): void; onLeave(device: Device): void },
-  log: Logger,
-): Device[] {
+interface DeviceOwner {
+  readonly engine: Engine;
+  readonly hardware: CustodianHardware;
+  readonly lifeline: Lifeline;
+  readonly act: { onFault(tenant: Tenant): void; onLeave(device: Device): void };
+  readonly log: Logger;
+}
+
+function openDevices(configuration: Configuration, owner: DeviceOwner): Device[] {
+  const { engine, hardware, lifeline, act, log } = owner;
   const bytesMax = requestBytesMax(configuration);
   return Object.entries(configuration.devices).map(([name, options]) => {
     const description = {
       name,
-      ...driverEntry(name, options, bytesMax),
+      ...driverEntry(name, options, bytesMax, hardware.hostOf(name)),
       driver: options.driver,
       failuresMax: options.failures_max,
       retryMillis: options.retry_seconds * MILLIS_PER_SECOND,
@@ -164,7 +183,7 @@ function openDevices(
         else log.warn({ device: name }, 'device in service again');
       },
     };
-    return new Device(description, engine.clock, events, held);
+    return new Device(description, engine.clock, events, lifeline.held);
   });
 }
 
