@@ -14,7 +14,7 @@ import { runDoctor } from './doctor/doctor.ts';
 import { exitCode, exitCodeHelp, exitCodeOf } from './exit-codes.ts';
 import type { Direction } from './file-job.ts';
 import { checkGzipOptions, type GzipOptions, runGzip } from './gzip.ts';
-import { showMdevs, showMdevTypes } from './mdev.ts';
+import { createByHand, removeByHand, showMdevs, showMdevTypes } from './mdev.ts';
 import { Output } from './output.ts';
 import { ping } from './ping.ts';
 import { showQueues } from './queues.ts';
@@ -27,6 +27,7 @@ const LEVELS = [1, 2, 3, 4, 5, 6, 7, 8, 9] as const;
 const LEVEL_DEFAULT = 6;
 const PING_COUNT_MAX = 10_000_000;
 const TIMEOUT_MILLIS_MAX = 3_600_000;
+const REMOVE_MILLIS_DEFAULT = 10_000;
 
 interface GlobalOptions {
   readonly runtimeDir?: string;
@@ -44,6 +45,11 @@ function integerWithin(min: number, max: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`It takes a whole number from ${min} to ${max}.`);
   };
+}
+
+function uuidOf(text: string): string {
+  if (/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError('It takes a UUID.');
 }
 
 const program = new Command('warpctl')
@@ -78,7 +84,9 @@ program
   .description('list the queues that are lent: yours; all, for root and the user of the daemon')
   .action(() => withConnection((connection) => showQueues(connection, output)));
 
-const mdev = program.command('mdev').description('look at mediated devices; needs no daemon');
+const mdev = program
+  .command('mdev')
+  .description('look at mediated devices, make and remove some of your own; needs no daemon');
 const rootOption = [
   '--root <folder>',
   'look at the files below another folder: a copy of /sys, /proc and so on',
@@ -94,6 +102,32 @@ mdev
   .description('list the mdevs that there are, whoever made them')
   .option(...rootOption)
   .action(({ root }: { readonly root: string }) => showMdevs(output, resolve(root)));
+
+mdev
+  .command('create')
+  .description('as root: make an mdev, which the daemon will not touch; prints its UUID')
+  .argument('<parent>', 'its name, as "warpctl mdev types" tells')
+  .argument('<algorithm>', 'what for: the second part of the name of a type')
+  .option('--uuid <uuid>', 'which one; any by default', uuidOf)
+  .option(...rootOption)
+  .action(
+    (parent: string, algorithm: string, { uuid, root }: { readonly uuid?: string; readonly root: string }) =>
+      createByHand(output, { parent, algorithm, uuid, root: resolve(root) }),
+  );
+mdev
+  .command('remove')
+  .description('as root: remove an mdev that nobody has open')
+  .argument('<uuid>', 'which one, as "warpctl mdev list" tells', uuidOf)
+  .option(
+    '--deadline <millis>',
+    'how long the kernel may take',
+    integerWithin(1, TIMEOUT_MILLIS_MAX),
+    REMOVE_MILLIS_DEFAULT,
+  )
+  .option(...rootOption)
+  .action((uuid: string, { deadline, root }: { readonly deadline: number; readonly root: string }) =>
+    removeByHand(output, uuid, { deadlineMillis: deadline, root: resolve(root) }),
+  );
 
 program
   .command('doctor')

@@ -1,9 +1,12 @@
-// warpctl mdev: the mediated devices of this host, as the kernel shows them. Reads sysfs alone; needs no daemon.
+// warpctl mdev: the mediated devices of this host, as the kernel has them. Uses sysfs alone; needs no daemon. What is made
+// here is nobody's but the administrator's: the daemon doesn't touch it.
 
+import { randomUUID } from 'node:crypto';
 import { existsSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parentNames, readParent, readTypes } from '../hwdrivers/spimdev/parents.ts';
-import { listFolder } from '../hwdrivers/spimdev/sysfs.ts';
+import { checkUnused, createMdev, mdevPath, removeMdev } from '../hwdrivers/spimdev/mdevs.ts';
+import { parentNames, readParent, readTypeFor, readTypes } from '../hwdrivers/spimdev/parents.ts';
+import { listFolder, unusable } from '../hwdrivers/spimdev/sysfs.ts';
 import { type Column, formatTable, type Output } from './output.ts';
 
 const typeColumns: readonly Column[] = [
@@ -39,14 +42,46 @@ export function showMdevs(output: Output, root: string): void {
   const folder = join(root, 'sys/bus/mdev/devices');
   const mdevs = listFolder(folder).map((uuid) => ({
     uuid,
-    parent: parentNames(root).find((name) =>
-      existsSync(join(root, 'sys/class/spimdev', name, 'device', uuid)),
-    ),
+    parent: parentOf(uuid, root),
     type: linkName(join(folder, uuid, 'mdev_type')),
     group: linkName(join(folder, uuid, 'iommu_group')),
   }));
   const rows = mdevs.map(({ uuid, parent, type, group }) => [uuid, parent ?? '-', type ?? '-', group ?? '-']);
   output.show({ mdevs }, rows.length === 0 ? 'no mdevs\n' : formatTable(mdevColumns, rows));
+}
+
+interface NewMdev {
+  readonly parent: string;
+  readonly algorithm: string;
+  readonly uuid: string | undefined;
+  readonly root: string;
+}
+
+export async function createByHand(output: Output, wanted: NewMdev): Promise<void> {
+  const { algorithm, uuid = randomUUID(), root } = wanted;
+  const parent = readParent(wanted.parent, root);
+  const type = readTypeFor(parent, algorithm);
+  await createMdev(parent, type, uuid, root);
+  output.show({ uuid, parent: parent.name, type: type.name }, `${uuid}\n`);
+}
+
+export async function removeByHand(
+  output: Output,
+  uuid: string,
+  { deadlineMillis, root }: { readonly deadlineMillis: number; readonly root: string },
+): Promise<void> {
+  const parent = parentOf(uuid, root);
+  if (parent === undefined) {
+    const hint = '"warpctl mdev list" tells what there is';
+    throw unusable(`remove the mdev ${uuid}`, 'no parent has an mdev of this UUID', hint);
+  }
+  checkUnused({ uuid, parent }, root);
+  await removeMdev({ uuid, parent }, { deadlineMillis, root });
+  output.show({ uuid }, `${uuid} is gone\n`);
+}
+
+function parentOf(uuid: string, root: string): string | undefined {
+  return parentNames(root).find((parent) => existsSync(mdevPath({ uuid, parent }, root)));
 }
 
 function linkName(path: string): string | undefined {

@@ -17,13 +17,14 @@ import type { AlgorithmName } from '../shared/operations.ts';
 import type { ResponseFrom } from '../shared/grpc.ts';
 import { defaultRuntimeDir, GRPC_SOCKET } from '../shared/runtime-paths.ts';
 import { ChannelControl, isPassing, type Known, repeat } from './channel-control.ts';
+import type { DirectQueue } from './direct-queue.ts';
 import { Control, type TlsFiles, tlsEndpoint, unixEndpoint } from './control.ts';
 import { Queue } from './queue.ts';
 import { Region } from './region.ts';
 import type { RequestPath } from './request-path.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { StreamTransport } from './stream-transport.ts';
-import type { Transport, TransportName } from './transport.ts';
+import type { LentDirectly, Transport, TransportName } from './transport.ts';
 
 export interface ConnectOptions {
   /** The daemon's folder: $WARPDRIVE_RUNTIME_DIR, the user's or the system's by default. */
@@ -110,6 +111,7 @@ export class Connection {
   #over: WarpError | undefined = undefined;
   /** The set-up that is under way. */
   #recovery: Promise<void> | undefined = undefined;
+  readonly #direct = new Map<DirectQueue, LentDirectly>();
   readonly #queues = new Map<Queue, { readonly options: QueueOptions }>();
   readonly #sessions = new Set<Session>();
   readonly #regions = new Set<Region>();
@@ -160,8 +162,15 @@ export class Connection {
     return (await this.#control.call('ListQueues', {}, 'list who waits in line')).waiting;
   }
 
-  /** Asks for a queue. Throws NO_SUCH_ALGORITHM, NO_SUCH_DEVICE, QUOTA_EXCEEDED, UNSUPPORTED. */
-  async requestQueue(options: QueueOptions): Promise<Queue> {
+  /**
+   * Asks for a queue. Throws NO_SUCH_ALGORITHM, NO_SUCH_DEVICE, QUOTA_EXCEEDED; for one of mode 'direct' also
+   * PERMISSION_DENIED, UNSUPPORTED, NO_HARDWARE_QUEUE.
+   */
+  requestQueue(options: QueueOptions & { readonly mode: 'direct' }): Promise<DirectQueue>;
+  requestQueue(options: QueueOptions & { readonly mode?: 'shared' }): Promise<Queue>;
+  requestQueue(options: QueueOptions): Promise<Queue | DirectQueue>;
+  async requestQueue(options: QueueOptions): Promise<Queue | DirectQueue> {
+    if (options.mode === 'direct') return this.#requestDirectQueue(options);
     const granted = await this.#onChannel((control) => requestQueue(control, options));
     const queue = new Queue(this.#queueOwner, {
       algorithm: options.algorithm,
@@ -172,6 +181,34 @@ export class Connection {
     });
     this.#queues.set(queue, { options });
     return queue;
+  }
+
+  async #requestDirectQueue(options: QueueOptions): Promise<DirectQueue> {
+    const onRelease = async (queue: DirectQueue, number: number): Promise<void> => {
+      if (!this.#direct.delete(queue) || this.#over !== undefined) return;
+      const operation = `release queue ${number}`;
+      await this.#onChannel((control) => control.release('ReleaseQueue', { queue: number }, operation));
+    };
+    const lent = await this.#onChannel((control) =>
+      this.#transport.lendDirectly(control, wantedQueue(options), onRelease),
+    );
+    this.#direct.set(lent.queue, lent);
+    for (const region of this.#regions) await this.#mapRegion(lent, region);
+    return lent.queue;
+  }
+
+  async #mapRegion({ number: queue, addresses }: LentDirectly, region: Region): Promise<void> {
+    const { number } = region;
+    const operation = `make region ${number} reachable for direct queue ${queue}`;
+    try {
+      const { address } = await this.#onChannel((control) =>
+        control.call('MapRegion', { queue, region: number }, operation),
+      );
+      addresses.set(number, address);
+    } catch (error) {
+      // The daemon has taken the queue back: the program hears of that from the queue.
+      if (!(error instanceof WarpError) || error.code !== 'NO_SUCH_QUEUE') throw error;
+    }
   }
 
   /** Shares memory with the daemon: `bytes` from 1 to 1 GiB. Throws QUOTA_EXCEEDED. */
@@ -188,6 +225,7 @@ export class Connection {
     const region = new Region(this, bytes, number, memory);
     this.#regions.add(region);
     this.#arriving.delete(number);
+    for (const lent of this.#direct.values()) await this.#mapRegion(lent, region);
     return region;
   }
 
@@ -203,6 +241,7 @@ export class Connection {
     if (!this.#regions.delete(region) || this.#over !== undefined) return;
     // Memory of our own is nobody else's business.
     if (region.number === 0) return;
+    for (const { addresses } of this.#direct.values()) addresses.forget(region.number);
     const operation = `release region ${region.number}`;
     await this.#onChannel((control) =>
       control.release('ReleaseRegion', { region: region.number }, operation),
@@ -257,7 +296,7 @@ export class Connection {
 
   #known(): Known {
     return {
-      queues: new Set([...this.#queues.keys()].map(({ number }) => number)),
+      queues: new Set([...this.#queues.keys(), ...this.#direct.values()].map(({ number }) => number)),
       sessions: new Set([...this.#sessions].map(({ number }) => number)),
       regions: new Set([...this.#arriving, ...[...this.#regions].map(({ number }) => number)]),
     };
@@ -276,6 +315,7 @@ export class Connection {
 
   #lose(reason: ErrorCode): void {
     this.#open = undefined;
+    this.#abandonDirect();
     if (this.#over !== undefined) return;
     if (recoverable.has(reason)) {
       this.#recovery ??= this.#recover().finally(() => {
@@ -284,6 +324,12 @@ export class Connection {
     } else {
       this.#end(new WarpError(reason, { operation: 'use the connection' }));
     }
+  }
+
+  /** They end with their channel; a program that wants another one asks for it. */
+  #abandonDirect(): void {
+    for (const queue of this.#direct.keys()) queue.abandon();
+    this.#direct.clear();
   }
 
   /** Sets everything up again, trying until `reconnectMillis` have passed. Never rejects. */
@@ -350,6 +396,7 @@ export class Connection {
     const open = this.#open;
     this.#open = undefined;
     open?.path.close();
+    this.#abandonDirect();
     for (const queue of this.#queues.keys()) queue.fail(why);
     for (const region of this.#regions) region.discard();
     this.#queues.clear();
@@ -360,6 +407,17 @@ export class Connection {
 }
 
 function requestQueue(control: ChannelControl, options: QueueOptions): Promise<ResponseFrom<'RequestQueue'>> {
+  const wanted = wantedQueue(options);
+  return control.call(
+    'RequestQueue',
+    wanted,
+    `request a queue for "${options.algorithm}"`,
+    wanted.waitMillis,
+  );
+}
+
+/** Throws INVALID_ARGUMENT. */
+function wantedQueue(options: QueueOptions) {
   const { algorithm, device = '', mode = 'shared', depth = 0, waitMillis = 0 } = options;
   const operation = `request a queue for "${algorithm}"`;
   if (mode !== 'shared' && mode !== 'direct') {
@@ -372,8 +430,7 @@ function requestQueue(control: ChannelControl, options: QueueOptions): Promise<R
     const hint = `give a whole number from 0 to ${WAIT_MILLIS_MAX}`;
     throw new WarpError('INVALID_ARGUMENT', { operation, found, hint });
   }
-  const request = { algorithm, device, depth, mode: queueMode, waitMillis } as const;
-  return control.call('RequestQueue', request, operation, waitMillis);
+  return { algorithm, device, depth, mode: queueMode, waitMillis } as const;
 }
 
 async function openSession(

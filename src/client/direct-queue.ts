@@ -17,7 +17,7 @@ import { errorCode, errorNumber, WarpError } from '../shared/errors.ts';
 import { ROW_PARAMETERS, ROW_WORDS, SEND_DONE, SEND_FULL } from '../hwdrivers/driver.ts';
 import { driverOf } from '../hwdrivers/spimdev/drivers.ts';
 import type { SpimdevQueue } from '../hwdrivers/spimdev/driver.ts';
-import { type DeviceAddresses, SpimdevTransport } from '../hwdrivers/spimdev/transport.ts';
+import { ADDRESS_NONE, type DeviceAddresses, SpimdevTransport } from '../hwdrivers/spimdev/transport.ts';
 import type { Fd } from '../sys/fd.ts';
 import { type Completion, emptyCompletion, type Request, writeRequest } from './request.ts';
 
@@ -34,6 +34,23 @@ export interface DirectGrant {
   readonly addresses: DeviceAddresses;
 }
 
+/** Where the device of one direct queue sees regions: each as the daemon has mapped it. */
+export class RegionAddresses implements DeviceAddresses {
+  readonly #addresses = new Map<number, number>();
+
+  addressOf(region: number): number {
+    return this.#addresses.get(region) ?? ADDRESS_NONE;
+  }
+
+  set(region: number, address: number): void {
+    this.#addresses.set(region, address);
+  }
+
+  forget(region: number): void {
+    this.#addresses.delete(region);
+  }
+}
+
 export class DirectQueue {
   /** Requests that can be in flight at once. */
   readonly depth: number;
@@ -48,10 +65,15 @@ export class DirectQueue {
   readonly #cookies = new Map<number, number>();
   /** Completed while they were sent. */
   readonly #done: Completion[] = [];
+  readonly #onRelease: () => Promise<void>;
   #isReleased = false;
 
-  /** Takes the queue over. Throws UNSUPPORTED if no driver knows its format. */
-  constructor({ fd, deviceApi, addresses }: DirectGrant) {
+  /** For Connection only: takes the queue over. Throws UNSUPPORTED if no driver knows its format. */
+  constructor(
+    { fd, deviceApi, addresses }: DirectGrant,
+    onRelease: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.#onRelease = onRelease;
     const driver = driverOf(deviceApi);
     this.#transport = new SpimdevTransport(fd, driver.memoryBytes, addresses);
     this.#hardware = driver.open(this.#transport);
@@ -98,7 +120,7 @@ export class DirectQueue {
       this.#fill(present(into[count], 'an object'), this.#release(this.#completion[C_SLOT] as number));
       count += 1;
     }
-    if (count < max && this.#cookies.size > 0 && this.#isOver)
+    if (count < max && this.#cookies.size > 0 && this.isOver)
       count += this.#interrupt(into, count, max - count);
     return count;
   }
@@ -110,15 +132,23 @@ export class DirectQueue {
     return this.recv(into);
   }
 
-  /** Gives the hardware queue back. Calling it again does nothing. */
-  release(): void {
+  /** Gives the hardware queue back, which stops it. Calling it again does nothing. */
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.abandon();
+    await this.#onRelease();
+  }
+
+  /** For Connection only: stops the queue without telling the daemon. */
+  abandon(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     if (this.#transport.state === 'running') this.#transport.stop();
     this.#transport.close();
   }
 
-  get #isOver(): boolean {
+  /** Released, or taken back by the daemon. */
+  get isOver(): boolean {
     return this.#isReleased || this.#transport.state !== 'running';
   }
 

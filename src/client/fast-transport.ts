@@ -8,11 +8,19 @@ import type { Fd } from '../sys/fd.ts';
 import { type Mapping, mapShared, roundToPages } from '../sys/memory.ts';
 import type { ChannelControl } from './channel-control.ts';
 import type { Control } from './control.ts';
+import { DirectQueue, RegionAddresses } from './direct-queue.ts';
 import { FastPath } from './fast-path.ts';
 import { redeemToken } from './redeem.ts';
 import type { Region } from './region.ts';
 import type { OnEnded } from './request-path.ts';
-import type { OpenedChannel, SharedMemory, Transport, WantedChannel } from './transport.ts';
+import type {
+  LentDirectly,
+  OpenedChannel,
+  SharedMemory,
+  Transport,
+  WantedChannel,
+  WantedQueue,
+} from './transport.ts';
 
 export class FastTransport implements Transport {
   readonly name = 'fast-path';
@@ -29,6 +37,28 @@ export class FastTransport implements Transport {
     const [memory, doorbell] = await this.#redeem(grant.token, 2, `channel ${grant.channel}`);
     assert(memory !== undefined && doorbell !== undefined, 'a channel has memory and a doorbell');
     return { ...grant, path: new FastPath(memory, doorbell, grant.bytes, onEnded) };
+  }
+
+  lendDirectly(
+    control: ChannelControl,
+    wanted: WantedQueue,
+    onRelease: (queue: DirectQueue, number: number) => Promise<void>,
+  ): Promise<LentDirectly> {
+    const operation = `request a direct queue for "${wanted.algorithm}"`;
+    return control.repeat(async () => {
+      const lent = await control.call('RequestQueue', wanted, operation, wanted.waitMillis);
+      const { queue: number, token, queueFormat: deviceApi } = lent;
+      try {
+        const [fd] = await this.#redeem(token, 1, `direct queue ${number}`);
+        const addresses = new RegionAddresses();
+        const grant = { fd: present(fd, 'the descriptor of the queue'), deviceApi, addresses };
+        const queue: DirectQueue = new DirectQueue(grant, () => onRelease(queue, number));
+        return { number, queue, addresses };
+      } catch (error) {
+        await control.release('ReleaseQueue', { queue: number }, operation);
+        throw error;
+      }
+    });
   }
 
   async share(control: ChannelControl, bytes: number, arriving: Set<number>): Promise<SharedMemory> {

@@ -15,6 +15,7 @@ export {
   type QueueOptions,
   type StatusInfo,
 } from './connection.ts';
+export type { DirectQueue } from './direct-queue.ts';
 export type { Queue } from './queue.ts';
 export type { Region } from './region.ts';
 export type { Completion, Range, Request } from './request.ts';

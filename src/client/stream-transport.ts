@@ -4,6 +4,7 @@
 // A region is memory of this program's own; what a request reads of it goes with the request, what it writes comes back
 // with the completion.
 
+import { WarpError } from '../shared/errors.ts';
 import type { ChannelControl } from './channel-control.ts';
 import type { Control } from './control.ts';
 import type { Region } from './region.ts';
@@ -27,6 +28,12 @@ export class StreamTransport implements Transport {
       ...grant,
       path: new StreamPath(beginExchange(this.control), grant.channel, wanted.slots, onEnded),
     };
+  }
+
+  lendDirectly(): Promise<never> {
+    const found = 'descriptors do not travel over gRPC';
+    const details = { operation: 'request a direct queue', found, hint: 'request a shared queue' };
+    return Promise.reject(new WarpError('UNSUPPORTED', details));
   }
 
   share(_control: ChannelControl, bytes: number): Promise<SharedMemory> {

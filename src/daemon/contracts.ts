@@ -21,6 +21,9 @@ const algorithm = z.enum(algorithmNames);
 const count = z.number().int().nonnegative();
 const handle = z.number().int().positive();
 
+const deviceName = z.string().min(1).max(31);
+const deviceAddress = z.number().int().positive();
+
 const rate = z.strictObject({ perSecond: z.number().positive(), burst: z.number().positive() });
 
 const tenantLimits = z.strictObject({
@@ -98,6 +101,9 @@ const usageCounts = z.strictObject({
   waits: z.array(count),
 });
 
+/** A hardware queue that a tenant has whole, by the queue of a channel that it is. */
+const loan = z.strictObject({ channel, queue });
+
 const channelInventory = z.strictObject({
   setup: channelSetup,
   queues: z.array(z.strictObject({ queue, device: z.string(), algorithm })),
@@ -158,6 +164,24 @@ export const engineContract = {
     request: z.strictObject({ device: z.string(), isDrained: z.boolean() }),
     reply: nothing,
     fds: 0,
+  },
+  /**
+   * The same as openQueue for a hardware queue as a whole, whose descriptor comes with the answer. While none is free the
+   * call waits.
+   */
+  openDirectQueue: {
+    request: z.strictObject({ channel, queue, device: deviceName, algorithm, waitMillis: count }),
+    reply: z.strictObject({ deviceApi: z.string() }),
+    fds: 0,
+    replyFds: 1,
+    isPatient: true,
+  },
+  /** Makes a region reachable for such a queue: where its device sees it. */
+  mapRegion: {
+    request: z.strictObject({ channel, queue, region }),
+    reply: z.strictObject({ address: deviceAddress }),
+    fds: 0,
+    isPatient: true,
   },
   /** Takes back queues of a device, at most QUEUES_LISTED_MAX at once: names them, and tells what is left to do. */
   takeQueuesBack: {
@@ -271,8 +295,90 @@ export const custodianContract = {
   /** Keeps a duplicate of each descriptor, under the engine's handle for it. */
   store: { request: z.strictObject({ handles: z.array(handle) }), reply: nothing, fds: 'handles' },
   forget: { request: z.strictObject({ handles: z.array(handle) }), reply: nothing, fds: 0 },
-  /** Gives all that is stored to the caller, by `takeBack`; answered when that is done. */
-  giveBack: { request: nothing, reply: nothing, fds: 0 },
+  /**
+   * A new engine begins: gives all that is stored to it, by `takeBack`. Answered when that is done, and when no device
+   * moves anything of the engine before.
+   */
+  giveBack: { request: nothing, reply: nothing, fds: 0, isPatient: true },
+  /** Throws why a hardware device can't be used. */
+  checkDevice: { request: z.strictObject({ device: deviceName }), reply: nothing, fds: 0, isPatient: true },
+  /** Takes a hardware queue for all tenants, waiting in line for it. Descriptor: the queue. It ends with the link. */
+  takeQueue: {
+    request: z.strictObject({ device: deviceName }),
+    reply: z.strictObject({
+      id: count,
+      deviceApi: z.string(),
+      isStoppable: z.boolean(),
+      /** The mdev that it is of: with another one than before, nothing is mapped. */
+      mdev: z.string(),
+    }),
+    fds: 0,
+    replyFds: 1,
+    isPatient: true,
+  },
+  returnQueue: { request: z.strictObject({ device: deviceName, id: count }), reply: nothing, fds: 0 },
+  /** Makes memory reachable for these queues: where the device sees it. It ends with the link. */
+  mapMemory: {
+    request: z.strictObject({
+      device: deviceName,
+      bytes: z.number().int().positive().max(REGION_BYTES_MAX),
+    }),
+    reply: z.strictObject({ address: deviceAddress }),
+    fds: 1,
+    isPatient: true,
+  },
+  unmapMemory: {
+    request: z.strictObject({ device: deviceName, address: deviceAddress }),
+    reply: nothing,
+    fds: 0,
+    isPatient: true,
+  },
+  /** Lends a hardware queue whole; it stays lent when the engine dies. Descriptor: the queue. */
+  lendQueue: {
+    request: z.strictObject({
+      ...loan.shape,
+      device: deviceName,
+      tenant: tenantName,
+      deadlineMillis: count,
+    }),
+    reply: z.strictObject({ deviceApi: z.string() }),
+    fds: 0,
+    replyFds: 1,
+    isPatient: true,
+  },
+  endLoan: { request: loan, reply: nothing, fds: 0, isPatient: true },
+  /** Ends all loans but those that the engine has found in its ledger. */
+  endOtherLoans: {
+    request: z.strictObject({ known: z.array(loan) }),
+    reply: nothing,
+    fds: 0,
+    isPatient: true,
+  },
+  /** Makes a region, by the engine's handle, reachable for a queue that is lent whole. */
+  mapForLoan: {
+    request: z.strictObject({
+      ...loan.shape,
+      handle,
+      bytes: z.number().int().positive().max(REGION_BYTES_MAX),
+    }),
+    reply: z.strictObject({ address: deviceAddress }),
+    fds: 1,
+    isPatient: true,
+  },
+  unmapForLoan: {
+    request: z.strictObject({ ...loan.shape, handle }),
+    reply: nothing,
+    fds: 0,
+    isPatient: true,
+  },
+  /** The mdevs that the daemon has made. */
+  mdevs: {
+    request: nothing,
+    reply: z.strictObject({
+      mdevs: z.array(z.strictObject({ uuid: z.string(), device: z.string(), type: z.string() })),
+    }),
+    fds: 0,
+  },
 } as const;
 
 /** What the broker does for the custodian. */

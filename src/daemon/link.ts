@@ -22,31 +22,49 @@ interface CallContract {
   readonly reply: z.ZodType;
   /** Descriptors that come with the request: so many, or one for each of its `handles`. */
   readonly fds: number | 'handles';
-  /** The answer may take as long as a request takes on a device. */
+  /** Descriptors that come with the answer; see `callForFds`. */
+  readonly replyFds?: number;
+  /** The answer may take as long as a request takes on a device, or longer: it is waited for while there is a peer. */
   readonly isPatient?: boolean;
 }
 export type Contract = Readonly<Record<string, CallContract>>;
 
-/** What serves one side's contract. The handler owns the descriptors that it is given. */
+/** An answer with the descriptors that go with it. */
+export interface WithFds<Reply> {
+  readonly reply: Reply;
+  readonly fds: readonly Fd[];
+}
+
+type Answer<Call extends CallContract> = Call extends { readonly replyFds: number }
+  ? WithFds<z.infer<Call['reply']>>
+  : z.infer<Call['reply']>;
+
+/** What serves one side's contract. The handler owns the descriptors that it is given; the link those of the answer. */
 export type Handlers<C extends Contract> = {
   readonly [Name in keyof C]: (
     request: z.infer<C[Name]['request']>,
     fds: readonly Fd[],
-  ) => z.infer<C[Name]['reply']> | Promise<z.infer<C[Name]['reply']>>;
+  ) => Answer<C[Name]> | Promise<Answer<C[Name]>>;
 };
+
+/** The calls of a contract whose answers bring descriptors. */
+type FdCall<C extends Contract> = {
+  [Name in keyof C]: C[Name] extends { readonly replyFds: number } ? Name : never;
+}[keyof C] &
+  string;
 
 /** A line longer than this ends the link, bytes. */
 const LINE_BYTES_MAX = 16 * 1024 * 1024;
 /**
- * Calls with descriptors that may wait for their answers: so many messages always fit into the fds socket, so
- * sending one never has to wait.
+ * Calls with descriptors that may wait for their answers, and others whose answers bring some: so many messages always
+ * fit into the fds socket, so sending one never has to wait.
  */
 const FD_CALLS_MAX = 64;
 const CALL_MILLIS_MAX = 30_000;
 
 type Frame =
   | { readonly call: string; readonly id: number; readonly request: unknown }
-  | { readonly answer: number; readonly reply: unknown }
+  | { readonly answer: number; readonly reply: unknown; readonly fds?: number }
   | {
       readonly answer: number;
       readonly error: { code: string; operation: string; found: string; hint: string };
@@ -54,10 +72,35 @@ type Frame =
 
 interface PendingCall {
   readonly name: string;
-  readonly hasFds: boolean;
-  readonly timer: NodeJS.Timeout;
-  readonly resolve: (reply: unknown) => void;
+  /** Where its end makes room for another one. */
+  readonly gate: Gate | undefined;
+  readonly timer: NodeJS.Timeout | undefined;
+  readonly resolve: (answer: WithFds<unknown>) => void;
   readonly reject: (error: WarpError) => void;
+}
+
+/** Lets so many calls be under way that one more message always fits. */
+class Gate {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  async enter(): Promise<void> {
+    while (this.#count >= FD_CALLS_MAX) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+    this.#count += 1;
+  }
+
+  leave(): void {
+    this.#count -= 1;
+    this.#waiting.shift()?.();
+  }
+
+  open(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
 }
 
 /** The two connected sockets of a link, which owns them. */
@@ -74,9 +117,9 @@ export class Link<Serves extends Contract, Calls extends Contract> {
   readonly #calls: Calls;
   readonly #handlers: Handlers<Serves>;
   readonly #pending = new Map<number, PendingCall>();
-  /** Calls that wait until fewer with descriptors are under way. */
-  #waiting: (() => void)[] = [];
-  #fdCalls = 0;
+  /** Of calls with descriptors, and of calls whose answers have some, which may take long. */
+  readonly #sending = new Gate();
+  readonly #receiving = new Gate();
   #nextId = 1;
   #received = '';
   #isOpen = true;
@@ -116,34 +159,44 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     request: z.infer<Calls[Name]['request']>,
     fds: readonly Descriptor[] = [],
   ): Promise<z.infer<Calls[Name]['reply']>> {
-    const count = descriptorCount(this.#calls[name] as CallContract, request);
+    const { reply } = await this.#call(name, request, fds);
+    return reply as z.infer<Calls[Name]['reply']>;
+  }
+
+  /** The same for a call whose answer brings descriptors, which are then the caller's. */
+  async callForFds<Name extends FdCall<Calls>>(
+    name: Name,
+    request: z.infer<Calls[Name]['request']>,
+    fds: readonly Descriptor[] = [],
+  ): Promise<WithFds<z.infer<Calls[Name]['reply']>>> {
+    return (await this.#call(name, request, fds)) as WithFds<z.infer<Calls[Name]['reply']>>;
+  }
+
+  async #call(name: string, request: unknown, fds: readonly Descriptor[]): Promise<WithFds<unknown>> {
+    const contract = this.#calls[name] as CallContract;
+    const count = descriptorCount(contract, request);
     assert(fds.length === count, `${name} carries ${count} descriptors`);
-    while (fds.length > 0 && this.#fdCalls >= FD_CALLS_MAX) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
-    }
-    if (!this.#isOpen) throw this.#lost(name);
-    if (fds.length > 0) {
-      this.#sendFds(name, fds);
-      this.#fdCalls += 1;
+    assert(count === 0 || contract.replyFds === undefined, 'descriptors go one way in a call');
+    const gate = count > 0 ? this.#sending : contract.replyFds === undefined ? undefined : this.#receiving;
+    await gate?.enter();
+    try {
+      if (!this.#isOpen) throw this.#lost(name);
+      if (count > 0) this.#sendFds(name, fds);
+    } catch (error) {
+      gate?.leave();
+      throw error;
     }
     const id = this.#nextId++;
     this.#write({ call: name, id, request });
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const onLate = (): void => {
         const found = `no answer within ${CALL_MILLIS_MAX} ms`;
         this.#settle(id)?.reject(
           new WarpError('DEADLINE_EXCEEDED', { operation: this.#describe(name), found }),
         );
-      }, CALL_MILLIS_MAX);
-      this.#pending.set(id, {
-        name,
-        hasFds: fds.length > 0,
-        timer,
-        resolve: resolve as (reply: unknown) => void,
-        reject,
-      });
+      };
+      const timer = contract.isPatient === true ? undefined : setTimeout(onLate, CALL_MILLIS_MAX);
+      this.#pending.set(id, { name, gate, timer, resolve, reject });
     });
   }
 
@@ -152,8 +205,6 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
       assert(isSent, 'the fds socket has room for all calls that may be under way');
     } catch (error) {
-      // Its turn goes to the next that waits.
-      this.#waiting.shift()?.();
       if (!isPeerGone(error)) throw error;
       // The control socket has yet to say so.
       this.close('the peer is gone');
@@ -170,7 +221,8 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       const call = this.#settle(id);
       call?.reject(this.#lost(call.name));
     }
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#sending.open();
+    this.#receiving.open();
     this.onClose(reason);
   }
 
@@ -194,10 +246,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     if (call === undefined) return undefined;
     this.#pending.delete(id);
     clearTimeout(call.timer);
-    if (call.hasFds) {
-      this.#fdCalls -= 1;
-      this.#waiting.shift()?.();
-    }
+    call.gate?.leave();
     return call;
   }
 
@@ -224,20 +273,37 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       return;
     }
     assert('answer' in frame, 'a frame is a call or an answer');
-    const call = this.#settle(frame.answer);
-    if (call === undefined) return;
     if ('error' in frame) {
       const { code, ...details } = frame.error;
-      call.reject(new WarpError(isErrorCode(code) ? code : 'INTERNAL', details));
+      this.#settle(frame.answer)?.reject(new WarpError(isErrorCode(code) ? code : 'INTERNAL', details));
       return;
     }
-    const reply = (this.#calls[call.name] as CallContract).reply.safeParse(frame.reply);
-    if (reply.success) {
-      call.resolve(reply.data);
-    } else {
-      call.reject(this.#lost(call.name));
-      throw reply.error;
+    this.#takeAnswer(frame);
+  }
+
+  #takeAnswer({ answer, reply: unchecked, fds: count = 0 }: Extract<Frame, { reply: unknown }>): void {
+    const call = this.#settle(answer);
+    let fds: readonly Fd[] = [];
+    try {
+      // Also for a call that is given up: the next descriptors are another's.
+      if (count > 0) fds = this.#takeFds(`answer ${answer}`, count);
+    } catch (error) {
+      call?.reject(asWarpError(error, this.#describe(call.name)));
+      return;
     }
+    if (call === undefined) {
+      closeAll(fds);
+      return;
+    }
+    const contract = this.#calls[call.name] as CallContract;
+    const reply = contract.reply.safeParse(unchecked);
+    if (reply.success && (contract.replyFds ?? 0) === count) {
+      call.resolve({ reply: reply.data, fds });
+      return;
+    }
+    closeAll(fds);
+    call.reject(this.#lost(call.name));
+    throw reply.error ?? new Error(`the answer came with ${count} descriptors`);
   }
 
   async #serve(name: string, id: number, unchecked: unknown): Promise<void> {
@@ -253,12 +319,23 @@ export class Link<Serves extends Contract, Calls extends Contract> {
         request,
         fds,
       );
-      this.#write({ answer: id, reply: reply ?? {} });
+      if (contract.replyFds === undefined) this.#write({ answer: id, reply: reply ?? {} });
+      else this.#giveAnswer(name, id, reply as WithFds<unknown>);
     } catch (error) {
       // What the handler has not handed on by then is nobody's.
       closeAll(fds);
       const { code, operation, found, hint } = asWarpError(error, this.#describe(name));
       this.#write({ answer: id, error: { code, operation, found, hint } });
+    }
+  }
+
+  #giveAnswer(name: string, answer: number, { reply, fds }: WithFds<unknown>): void {
+    try {
+      if (!this.#isOpen) return;
+      this.#sendFds(name, fds);
+      this.#write({ answer, reply, fds: fds.length });
+    } finally {
+      closeAll(fds);
     }
   }
 

@@ -2,7 +2,7 @@
 // warpdrived: without a role, supervises custodian, engine and broker as its children; with one, is that process.
 
 import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { asWarpError, WarpError } from '../shared/errors.ts';
 import { packageVersion } from '../shared/package-files.ts';
@@ -19,6 +19,7 @@ const runners: Readonly<Record<Role, (options: RoleOptions) => Promise<void>>> =
 
 interface Options {
   readonly runtimeDir: string;
+  readonly stateDir?: string;
   readonly config?: string;
   readonly logLevel: string;
   readonly checkConfig?: string;
@@ -32,6 +33,10 @@ const program = new Command('warpdrived')
     '--runtime-dir <folder>',
     'folder of the sockets',
     defaultRuntimeDir(process.env, process.getuid?.() ?? 0),
+  )
+  .option(
+    '--state-dir <folder>',
+    'folder of what outlives the daemon: marks of mediated devices (default: $STATE_DIRECTORY, or "state" below the folder of the sockets)',
   )
   .option('--config <file>', 'configuration (TOML); without it, the devices "soft0" and "null0"')
   .addOption(
@@ -48,6 +53,9 @@ const program = new Command('warpdrived')
     if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
     const roleOptions: RoleOptions = {
       runtimeDir: resolve(options.runtimeDir),
+      stateDir: resolve(
+        options.stateDir ?? process.env['STATE_DIRECTORY'] ?? join(options.runtimeDir, 'state'),
+      ),
       configPath: options.config === undefined ? undefined : resolve(options.config),
       logLevel: options.logLevel,
       isStandby: options.standby,
@@ -63,8 +71,7 @@ const program = new Command('warpdrived')
 
 async function checkConfiguration(path: string): Promise<void> {
   const { readConfiguration } = await import('./config/config.ts');
-  const { requireInEffect } = await import('./config/in-effect.ts');
-  requireInEffect(readConfiguration(path));
+  readConfiguration(path);
   process.stdout.write(`${path}: valid\n`);
 }
 
@@ -72,9 +79,9 @@ async function supervise(options: RoleOptions): Promise<void> {
   const log = createLog('warpdrived', options.logLevel);
   // Read here too, so that a mistake in it is told once and not by a child that dies.
   const { readConfiguration } = await import('./config/config.ts');
-  const { requireInEffect } = await import('./config/in-effect.ts');
-  requireInEffect(readConfiguration(options.configPath));
-  const roleArguments = ['--runtime-dir', options.runtimeDir, '--log-level', options.logLevel];
+  readConfiguration(options.configPath);
+  const { runtimeDir, stateDir, logLevel } = options;
+  const roleArguments = ['--runtime-dir', runtimeDir, '--state-dir', stateDir, '--log-level', logLevel];
   if (options.configPath !== undefined) roleArguments.push('--config', options.configPath);
   const supervisor = new Supervisor(roleArguments, log, () => {
     isStopping = true;

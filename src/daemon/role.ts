@@ -11,6 +11,8 @@ import type { ChildMessage, SupervisorMessage } from './child.ts';
 
 export interface RoleOptions {
   readonly runtimeDir: string;
+  /** What has to outlive the custodian: marks of the mdevs that it has made. */
+  readonly stateDir: string;
   /** The configuration file; undefined for the built-in defaults. */
   readonly configPath: string | undefined;
   readonly logLevel: string;

@@ -1,6 +1,5 @@
 // The table of drivers: what each offers, and how its ports are opened. A new driver is one line here.
 
-import { present } from '../shared/assert.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
 import type { Descriptor } from '../sys/fd.ts';
 import { nullDriver, openNullPort } from './null/driver.ts';
@@ -13,7 +12,10 @@ import type { SoftBackend, SoftFaults } from './soft/options.ts';
 import { openSoftPort } from './soft/worker-port.ts';
 
 /** A device as an administrator configures it: `driver` selects the line of the table. */
-export type DeviceOptions =
+export type DeviceOptions = {
+  /** Hardware queues that are kept back, of those that there are. */
+  readonly reserve: number;
+} & (
   | {
       readonly driver: 'soft';
       readonly queues: number;
@@ -30,7 +32,8 @@ export type DeviceOptions =
       readonly queues: number;
       readonly request_millis_max: number;
     }
-  | { readonly driver: 'null' };
+  | { readonly driver: 'null' }
+);
 
 export interface DriverEntry {
   readonly algorithms: readonly AlgorithmName[];
@@ -42,21 +45,23 @@ export interface DriverEntry {
   readonly isFree: boolean;
   /** Its ports compute on this host's processors. */
   readonly usesCores: boolean;
+  /** Reaching memory costs: it reaches the regions of those channels that have queues on it. */
+  readonly reachesOnDemand: boolean;
   /** `lifeline`: a descriptor that processes of the port hold for as long as they live. */
   open(index: number, events: PortEvents, lifeline: Descriptor): Port;
 }
 
 /**
  * Looks a device up. `requestBytesMax`: the largest input or output of a request, bytes. `host`: who opens the device,
- * for those that are hardware; only `open` needs it.
+ * for those that are hardware.
  */
 export function driverEntry(
   name: string,
   device: DeviceOptions,
   requestBytesMax: number,
-  host?: SpimdevHost,
+  host: SpimdevHost,
 ): DriverEntry {
-  if (device.driver === 'spimdev') return spimdevEntry(name, device, host);
+  if (device.driver === 'spimdev') return spimdevEntry(device, host);
   if (device.driver === 'null') {
     return {
       algorithms: nullDriver.algorithms,
@@ -64,37 +69,35 @@ export function driverEntry(
       requestMillisMax: 1_000,
       isFree: true,
       usesCores: false,
+      reachesOnDemand: false,
       open: (_index, events) => openNullPort(events),
     };
   }
   const options = { backend: device.backend, requestBytesMax, faults: device.faults };
   return {
     algorithms: softDriver.algorithms,
-    ports: device.queues,
+    ports: device.queues - device.reserve,
     requestMillisMax: device.request_millis_max,
     isFree: false,
     usesCores: true,
+    reachesOnDemand: false,
     open: (index, events, lifeline) => openSoftPort(`${name}.${index}`, options, events, lifeline),
   };
 }
 
-function spimdevEntry(
-  name: string,
-  device: Extract<DeviceOptions, { driver: 'spimdev' }>,
-  host: SpimdevHost | undefined,
-): DriverEntry {
+function spimdevEntry(device: Extract<DeviceOptions, { driver: 'spimdev' }>, host: SpimdevHost): DriverEntry {
   let memory: DeviceMemory | undefined;
   return {
     algorithms: [device.algorithm],
-    ports: device.queues,
+    ports: device.queues - device.reserve,
     requestMillisMax: device.request_millis_max,
     isFree: false,
     usesCores: false,
+    reachesOnDemand: true,
     open: (_index, events) => {
-      const owner = present(host, `the host of ${name}`);
       // What one port can reach all of the device can.
-      memory ??= new DeviceMemory(owner);
-      return openSpimdevPort(owner, memory, events);
+      memory ??= new DeviceMemory(host);
+      return openSpimdevPort(host, memory, events);
     },
   };
 }

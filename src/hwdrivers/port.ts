@@ -19,6 +19,8 @@ export interface PortEvents {
   onLost(found: string): void;
   /** The queue can't be brought up; the port goes on trying, slower each time. */
   onFailed(found: string): void;
+  /** Nobody wants the queue: the port has given it back, and takes one again when somebody does. */
+  onIdle(): void;
 }
 
 export interface Port {
@@ -29,9 +31,17 @@ export interface Port {
   isStopped(): boolean;
   /** Asks the device to ring at its next completion; false if there is one already. */
   prepareSleep(): boolean;
-  /** Makes memory reachable to the device under a handle, before the first request that names it. */
-  addRegion(handle: number, memory: Fd, bytes: number): void;
-  /** No request in flight names the handle any more. */
+  /**
+   * Whether there are queues lent that the port is for. One that costs hardware takes it only then, and gives it back
+   * once it holds no request; a port is not wanted at first.
+   */
+  setWanted(isWanted: boolean): void;
+  /**
+   * Makes memory reachable to the device under a handle, before the first request that names it. Resolves when that is
+   * done, or can't be: then requests that name it get a code.
+   */
+  addRegion(handle: number, memory: Fd, bytes: number): Promise<void>;
+  /** No request in flight names the handle any more. Nothing happens for one that was not added. */
   removeRegion(handle: number): void;
   addSession(handle: number, parameters: SessionParameters): void;
   removeSession(handle: number): void;

@@ -4,10 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { engineContract } from '../../src/daemon/contracts.ts';
 import { Link, type LinkSockets } from '../../src/daemon/link.ts';
 import { connectLink, LinkServer } from '../../src/daemon/link-sockets.ts';
-import { createSealedMemory } from '../../src/sys/memory.ts';
+import { WarpError } from '../../src/shared/errors.ts';
+import { closeAll, type Fd, openFds } from '../../src/sys/fd.ts';
+import { createSealedMemory, mapShared } from '../../src/sys/memory.ts';
 import { eventually } from '../fixtures/daemon.ts';
 
 const contracts = { serves: {}, calls: engineContract };
@@ -58,4 +61,88 @@ describe('a link', () => {
     expect(link.isOpen).toBe(false);
     memory.close();
   });
+
+  it('brings descriptors back with answers, to each call its own, also to calls that wait long', async () => {
+    const { near, far, wait } = await pair();
+    const first = near.callForFds('take', { name: 'slow' });
+    const second = await near.callForFds('take', { name: 'quick' });
+    expect(second.reply).toEqual({ name: 'quick' });
+    expect(second.fds.map(({ label }) => label)).toHaveLength(1);
+    wait.resolve();
+    const { reply, fds } = await first;
+    expect(reply).toEqual({ name: 'slow' });
+    expect(contentOf(fds)).toBe('slow');
+    expect(contentOf(second.fds)).toBe('quick');
+    closeAll([...fds, ...second.fds]);
+    near.close('done');
+    far.close('done');
+  });
+
+  it('passes on why a call was refused that would have brought descriptors, and goes on', async () => {
+    const { near, far } = await pair();
+    await expect(near.callForFds('take', { name: 'none' })).rejects.toMatchObject({
+      code: 'NO_HARDWARE_QUEUE',
+    });
+    const { fds } = await near.callForFds('take', { name: 'next' });
+    expect(contentOf(fds)).toBe('next');
+    closeAll(fds);
+    near.close('done');
+    far.close('done');
+  });
+
+  it('closes descriptors of an answer that nobody waits for any more', async () => {
+    const { near, far, wait } = await pair();
+    const before = openFds().get('memory') ?? 0;
+    const lost = near.callForFds('take', { name: 'slow' });
+    near.close('gone');
+    await expect(lost).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
+    wait.resolve();
+    await eventually('they are closed', () => (openFds().get('memory') ?? 0) === before);
+    far.close('done');
+  });
 });
+
+const taking = {
+  take: {
+    request: z.strictObject({ name: z.string() }),
+    reply: z.strictObject({ name: z.string() }),
+    fds: 0,
+    replyFds: 1,
+    isPatient: true,
+  },
+} as const;
+
+/** Two ends of a link, of which the far one answers 'slow' when it is told to. */
+async function pair() {
+  const sockets = await connect();
+  await eventually('it is paired', () => accepted.length === 1);
+  const near = new Link('far', sockets, { serves: {}, calls: taking }, {});
+  let resolve = (): void => {};
+  const waited = new Promise<void>((done) => {
+    resolve = done;
+  });
+  const far = new Link(
+    'near',
+    accepted[0] as LinkSockets,
+    { serves: taking, calls: {} },
+    {
+      take: async ({ name }) => {
+        if (name === 'none') throw new WarpError('NO_HARDWARE_QUEUE', { operation: 'take' });
+        if (name === 'slow') await waited;
+        const memory = createSealedMemory('memory', 4096);
+        const mapping = mapShared(memory, 4096);
+        mapping.buffer.write(name);
+        mapping.unmap();
+        return { reply: { name }, fds: [memory] };
+      },
+    },
+  );
+  return { near, far, wait: { resolve: () => resolve() } };
+}
+
+function contentOf([memory]: readonly Fd[]): string {
+  const mapping = mapShared(memory as Fd, 4096);
+  const text = mapping.buffer.toString('latin1').replace(/\0.*$/s, '');
+  mapping.unmap();
+  return text;
+}

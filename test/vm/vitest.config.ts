@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/vm/*.vm.ts'],
-    testTimeout: 1_000_000,
+    testTimeout: 1_600_000,
     hookTimeout: 300_000,
   },
 });

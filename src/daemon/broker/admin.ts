@@ -34,9 +34,9 @@ export class AdminService {
     return this.#service.listDevices();
   }
 
-  listMdevs({ caller }: Connection): GivenResponse<'Admin/ListMdevs'> {
+  async listMdevs({ caller }: Connection): Promise<GivenResponse<'Admin/ListMdevs'>> {
     this.#check(caller, 'list the mediated devices');
-    return { mdevs: [] };
+    return (await this.#context.custodian()).call('mdevs', {});
   }
 
   listTenants({ caller }: Connection): GivenResponse<'Admin/ListTenants'> {

@@ -155,6 +155,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
       undo: (connection, { channel }: ReceivedRequest<'RequestQueue'>, { queue }: { queue: number }) =>
         service.releaseQueue(connection, { channel, queue }),
     },
+    MapRegion: { call: (connection, request) => service.mapRegion(connection, request) },
     ReleaseQueue: { call: (connection, request) => service.releaseQueue(connection, request) },
     OpenSession: {
       call: (connection, request) => service.openSession(connection, request),

@@ -61,6 +61,8 @@ export class BrokerService {
   readonly admission = new Admission();
   /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
   readonly #asked = new Map<string, Promise<unknown>>();
+  /** By tenant: the last call for a hardware queue, whose end lets the next one go. */
+  readonly #directTurns = new Map<string, Promise<void>>();
   /** What a lost engine may have done for calls that failed: undone at the next one, before anybody else calls. */
   #toUndo: ((engine: EngineLink) => Promise<unknown>)[] = [];
 
@@ -359,19 +361,10 @@ export class BrokerService {
     const operation = `request a queue for "${request.algorithm}"`;
     const { client } = await this.client(connection, request.channel, operation);
     const payer = this.#context.tenants.named(client.account.tenant);
-    if (request.mode === 'QUEUE_MODE_DIRECT') {
-      const { devices } = this.#context.tenants.configuration;
-      const isThere = Object.values(devices).some(({ direct }) => direct);
-      if (isThere && !payer.limits.direct)
-        throw notAllowed(operation, 'no hardware queues of its own', payer, 'direct');
-      throw new WarpError('UNSUPPORTED', {
-        operation,
-        found: 'no device of this daemon can lend a hardware queue of its own',
-        hint: 'request a shared queue',
-      });
-    }
     if (typeof request.mode !== 'string')
       throw new WarpError('INVALID_ARGUMENT', { operation, found: `mode ${String(request.mode)}` });
+    const isDirect = request.mode === 'QUEUE_MODE_DIRECT';
+    if (isDirect) this.#checkDirect(client, payer, operation);
     const { devices, algorithm } = this.#chooseDevices(request, payer, operation);
     if (request.depth > client.slots) {
       throw new WarpError('INVALID_ARGUMENT', {
@@ -380,11 +373,12 @@ export class BrokerService {
         hint: 'ask for at most as many as the channel has slots',
       });
     }
-    const depth = chooseDepth(request.depth, client.slots, payer, operation);
+    const depth = isDirect ? 0 : chooseDepth(request.depth, client.slots, payer, operation);
     const { id: channel, owner } = client;
     const waiter = { channel, pid: owner.pid, uid: owner.uid, algorithm };
-    const patience = { millis: Math.min(request.waitMillis, payer.limits.wait_millis), signal };
-    const charge = await this.admission.chargeQueue(client.account, waiter, patience);
+    const waitMillis = Math.min(request.waitMillis, payer.limits.wait_millis);
+    const endMillis = performance.now() + waitMillis;
+    const charge = await this.admission.chargeQueue(client.account, waiter, { millis: waitMillis, signal });
     // It may have waited: the engine may be another one, and the channel may have ended.
     const engine = await this.#context.engine().catch((error: unknown) => {
       charge.release();
@@ -404,23 +398,77 @@ export class BrokerService {
     }
     client.queues.set(queue, lent);
     let device = '';
+    let own: Pick<GivenResponse<'RequestQueue'>, 'token' | 'queueFormat'> = {};
     await this.#lend(
       engine,
       async () => {
         device = await firstInService(devices, async (name) => {
-          await engine.call('openQueue', { channel, queue, device: name, algorithm, depth });
+          if (isDirect) {
+            own = await this.#inTurn(client.account.tenant, async () => {
+              const waitMillis = Math.max(0, Math.ceil(endMillis - performance.now()));
+              const wanted = { channel, queue, device: name, algorithm, waitMillis };
+              const { reply, fds } = await engine.callForFds('openDirectQueue', wanted);
+              return { token: this.#context.tokens.offer(owner, fds), queueFormat: reply.deviceApi };
+            });
+          } else {
+            await engine.call('openQueue', { channel, queue, device: name, algorithm, depth });
+          }
         });
       },
       () => giveBack(client.queues, queue, lent),
       (next) => next.call('closeQueue', { channel, queue }),
     );
-    this.audit(client, 'queue granted', { queue, device, algorithm, depth });
-    return { queue, device, depth, requestBytesMax: payer.limits.request_bytes };
+    this.audit(client, 'queue granted', { queue, device, algorithm, depth, isDirect });
+    return { queue, device, depth, requestBytesMax: payer.limits.request_bytes, ...own };
+  }
+
+  #checkDirect(client: Client, payer: Payer, operation: string): void {
+    if (this.#directDevices.length === 0) {
+      const found = 'no device of this daemon can lend a hardware queue of its own';
+      throw new WarpError('UNSUPPORTED', { operation, found, hint: 'request a shared queue' });
+    }
+    if (!payer.limits.direct) throw notAllowed(operation, 'no hardware queues of its own', payer, 'direct');
+    if (client.held === undefined) return;
+    const found = 'the channel is of TRANSPORT_STREAM, and descriptors do not travel over gRPC';
+    throw new WarpError('UNSUPPORTED', { operation, found, hint: 'request a shared queue' });
+  }
+
+  /** Names of the devices whose hardware queues may be lent whole. */
+  get #directDevices(): readonly string[] {
+    const { devices } = this.configuration;
+    return this.deviceNames.filter((name) => devices[name]?.direct === true);
+  }
+
+  /** One after the other for each tenant: calls that wait for hardware must not take all places on the link. */
+  async #inTurn<Result>(tenant: string, act: () => Promise<Result>): Promise<Result> {
+    const before = this.#directTurns.get(tenant);
+    const turn = (before ?? Promise.resolve()).then(act);
+    const over = turn.then(
+      () => {},
+      () => {},
+    );
+    this.#directTurns.set(tenant, over);
+    try {
+      return await turn;
+    } finally {
+      if (this.#directTurns.get(tenant) === over) this.#directTurns.delete(tenant);
+    }
+  }
+
+  async mapRegion(
+    connection: Connection,
+    { channel, queue, region }: ReceivedRequest<'MapRegion'>,
+  ): Promise<GivenResponse<'MapRegion'>> {
+    const operation = `map region ${region} for queue ${queue}`;
+    const { client, engine } = await this.client(connection, channel, operation);
+    if (!client.queues.has(queue)) throw new WarpError('NO_SUCH_QUEUE', { operation });
+    if (!client.regions.has(region)) throw new WarpError('NO_SUCH_REGION', { operation });
+    return engine.call('mapRegion', { channel, queue, region });
   }
 
   /** The devices that may serve it, the preferred one first: at least one. */
   #chooseDevices(
-    { algorithm, device: wanted }: ReceivedRequest<'RequestQueue'>,
+    { algorithm, device: wanted, mode }: ReceivedRequest<'RequestQueue'>,
     payer: Payer,
     operation: string,
   ): { devices: readonly string[]; algorithm: AlgorithmName } {
@@ -447,7 +495,11 @@ export class BrokerService {
       const offers = candidates.map((name) => `${name} offers ${devices.get(name)?.join(', ')}`).join('; ');
       throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: offers });
     }
-    return { devices: offering, algorithm };
+    if (mode !== 'QUEUE_MODE_DIRECT') return { devices: offering, algorithm };
+    const direct = offering.filter((name) => this.#directDevices.includes(name));
+    if (direct.length > 0) return { devices: direct, algorithm };
+    const found = `${offering.join(', ')} lend no hardware queues whole`;
+    throw new WarpError('UNSUPPORTED', { operation, found, hint: 'request a shared queue' });
   }
 
   async releaseQueue(

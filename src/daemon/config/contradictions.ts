@@ -10,6 +10,7 @@ const drivers: Readonly<
   Record<DeviceConfiguration['driver'], { canBeDirect: boolean; needsIommu: boolean }>
 > = {
   soft: { canBeDirect: false, needsIommu: false },
+  spimdev: { canBeDirect: true, needsIommu: true },
   null: { canBeDirect: false, needsIommu: false },
 };
 
@@ -32,7 +33,7 @@ function findInDevices({ devices }: Configuration): Problem[] {
   }
   for (const [name, device] of Object.entries(devices)) {
     const path = ['devices', name];
-    const queues = device.driver === 'soft' ? device.queues : 1;
+    const queues = device.driver === 'null' ? 1 : device.queues;
     const driver = drivers[device.driver];
     if (device.reserve >= queues) {
       const told = ` = ${device.reserve}: the device has ${queues} hardware queue(s); expected fewer than that`;
@@ -40,6 +41,11 @@ function findInDevices({ devices }: Configuration): Problem[] {
     }
     if (device.direct && !driver.canBeDirect) {
       const told = ` = true: the driver "${device.driver}" has no queues that can be lent whole`;
+      problems.push({ path: [...path, 'direct'], told });
+    }
+    if (device.direct && device.allow_noiommu) {
+      const told =
+        ' = true: without an IOMMU no queue can be lent whole; expected false beside allow_noiommu';
       problems.push({ path: [...path, 'direct'], told });
     }
     if (device.allow_noiommu && !driver.needsIommu) {

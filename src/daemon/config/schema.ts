@@ -57,7 +57,8 @@ const faultKeys = {
 /** What every device has, whatever drives it. */
 const deviceKeys = {
   reserve: whole(0, 1_024).default(0).register(descriptions, {
-    meaning: 'hardware queues that are kept back for the kernel and for administrators; fewer than there are',
+    meaning:
+      'hardware queues, of its `queues`, that are kept back for the kernel and for administrators; fewer than there are',
     unit: 'queues',
     example: '1',
   }),
@@ -66,7 +67,8 @@ const deviceKeys = {
     example: 'true',
   }),
   allow_noiommu: z.boolean().default(false).register(descriptions, {
-    meaning: 'it may be used where no IOMMU keeps it from all other memory',
+    meaning:
+      'it may be used where no IOMMU keeps it from all other memory; this version has no bounce buffers for that yet, and refuses such a device with either value',
     example: 'true',
   }),
   failures_max: whole(0, 1_000_000).default(8).register(descriptions, {
@@ -113,6 +115,38 @@ const softKeys = {
   }),
 };
 
+const spimdevKeys = {
+  driver: z.literal('spimdev').register(descriptions, {
+    meaning:
+      'a device of the kernel, through mediated devices that the daemon makes on it; needs root and an IOMMU',
+    example: '"spimdev"',
+    values: '`"spimdev"`',
+  }),
+  parent: z
+    .string()
+    .regex(/^(?!\.)[\w.:-]{1,63}$/)
+    .register(descriptions, {
+      meaning: 'the device, as "warpctl mdev types" calls it; several devices may share one',
+      example: '"wd_edu0"',
+      values: 'a name in /sys/class/spimdev',
+    }),
+  algorithm: z.enum(algorithmNames).register(descriptions, {
+    meaning: 'what it is used for: the parent has to have a type for it',
+    example: '"copy"',
+    values: 'an algorithm',
+  }),
+  queues: whole(1, 64).default(1).register(descriptions, {
+    meaning: 'hardware queues to take at most: each when a queue is lent that wants it, and not before',
+    unit: 'queues',
+    example: '4',
+  }),
+  request_millis_max: whole(10, 600_000).default(10_000).register(descriptions, {
+    meaning: 'a request that runs longer is given up and its hardware queue exchanged',
+    unit: 'milliseconds',
+    example: '2000',
+  }),
+};
+
 const nullKeys = {
   driver: z.literal('null').register(descriptions, {
     meaning: 'completes at once and does nothing, for measuring',
@@ -123,6 +157,7 @@ const nullKeys = {
 
 const deviceSchema = z.discriminatedUnion('driver', [
   z.strictObject({ ...softKeys, ...deviceKeys }),
+  z.strictObject({ ...spimdevKeys, ...deviceKeys }),
   z.strictObject({ ...nullKeys, ...deviceKeys }),
 ]);
 export type DeviceConfiguration = z.infer<typeof deviceSchema>;
@@ -392,6 +427,7 @@ export const sections: readonly Section[] = [
   { heading: '[devices.NAME]', keys: deviceKeys },
   { heading: '[devices.NAME], driver = "soft"', keys: softKeys },
   { heading: '[devices.NAME.faults]', keys: faultKeys },
+  { heading: '[devices.NAME], driver = "spimdev"', keys: spimdevKeys },
   { heading: '[devices.NAME], driver = "null"', keys: nullKeys },
   { heading: '[limits]', keys: limitKeys },
   { heading: '[tenants.NAME]', keys: tenantKeys },

@@ -1,5 +1,6 @@
 // The custodian: the one process with privileges. It holds the lock of the instance, reads the configuration for
-// all (configuration.ts), answers what the others can't find out unprivileged, and keeps the engine's descriptors for the next engine.
+// all (configuration.ts), answers what the others can't find out unprivileged, keeps the engine's descriptors for the
+// next engine (vault.ts), and owns the hardware (hardware.ts).
 // It parses nothing that a client wrote: its peers are broker and engine, known by uid, with the requests of
 // custodianContract.
 
@@ -12,6 +13,9 @@ import { type Handlers, Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
 import { createLog, endWhenTold, onReload, type RoleOptions, takeRole, tellReady } from '../role.ts';
 import { ConfigurationInForce, type Follower } from './configuration.ts';
+import { EngineHardware } from './engine-hardware.ts';
+import { Hardware, hardwareOf } from './hardware.ts';
+import { Loans } from './loans.ts';
 import { identifyProcess } from './processes.ts';
 import { Vault } from './vault.ts';
 
@@ -19,13 +23,26 @@ import { Vault } from './vault.ts';
 const peerContract = { ...vaultContract, ...followerContract };
 type PeerLink = Link<typeof custodianContract, typeof peerContract>;
 
+/** What a peer has asked for. */
+interface Peer {
+  follower: Follower | undefined;
+}
+
 export async function runCustodian(options: RoleOptions): Promise<void> {
   const log = createLog('custodian', options.logLevel);
   const lock = await takeRole('custodian', options);
   const configuration = new ConfigurationInForce(options.configPath, options.runtimeDir, log);
   const vault = new Vault();
+  const hardware = await Hardware.start(hardwareOf(configuration.current), {
+    stateDir: options.stateDir,
+    onTrouble: (device, { code, found, hint, message }) =>
+      log.error({ device, code, found, hint }, `trouble with a hardware device: ${message}`),
+  });
+  const loans = new Loans(hardware);
+  /** Settles when nothing of an engine that is gone moves any more. */
+  let quiesced: Promise<unknown> = Promise.resolve();
 
-  const handlersFor = (link: () => PeerLink): Handlers<typeof custodianContract> => ({
+  const handlersFor = (link: () => PeerLink, own: EngineHardware): Handlers<typeof custodianContract> => ({
     configuration: ({ isFollowing }) => {
       if (isFollowing) follow(link());
       return configuration.current;
@@ -43,43 +60,90 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
       return {};
     },
     giveBack: async () => {
+      await quiesced;
+      await hardware.configure(hardwareOf(configuration.current));
       // All at once: the engine takes some while others are on their way.
       const given = [...vault.batches()].map(({ handles, fds }) => link().call('takeBack', { handles }, fds));
       await Promise.all(given);
       return {};
     },
+    checkDevice: async ({ device }) => {
+      await own.check(device);
+      return {};
+    },
+    takeQueue: async ({ device }) => {
+      const { fd, ...reply } = await own.takeQueue(device);
+      return { reply, fds: [fd] };
+    },
+    returnQueue: async ({ device, id }) => {
+      await own.returnQueue(device, id);
+      return {};
+    },
+    mapMemory: async ({ device, bytes }, fds: readonly Fd[]) => ({
+      address: await own.mapMemory(device, present(fds[0], 'the memory'), bytes),
+    }),
+    unmapMemory: async ({ device, address }) => {
+      await own.unmapMemory(device, address);
+      return {};
+    },
+    lendQueue: async (request) => {
+      const { fd, deviceApi } = await loans.lend(request);
+      return { reply: { deviceApi }, fds: [fd] };
+    },
+    endLoan: async (name) => {
+      await loans.end(name);
+      return {};
+    },
+    endOtherLoans: async ({ known }) => {
+      await loans.endOthers(known);
+      return {};
+    },
+    mapForLoan: async ({ channel, queue, handle, bytes }, fds: readonly Fd[]) => ({
+      address: await loans.map({ channel, queue }, handle, present(fds[0], 'the memory'), bytes),
+    }),
+    unmapForLoan: async ({ channel, queue, handle }) => {
+      await loans.unmap({ channel, queue }, handle);
+      return {};
+    },
+    mdevs: () => ({ mdevs: hardware.mdevs() }),
   });
 
-  const links = new Map<PeerLink, Follower | undefined>();
+  const links = new Map<PeerLink, Peer>();
   const follow = (link: PeerLink): void => {
     const follower: Follower = (next) =>
       link.call('reconfigure', next).catch((error: unknown) => {
         // One that is gone asks anew when it is back.
         if (link.isOpen) log.error({ err: error }, 'a process did not take the configuration');
       });
-    links.set(link, follower);
+    present(links.get(link), 'the peer').follower = follower;
     configuration.followers.add(follower);
   };
   const ownUids = new Set([0, process.getuid?.() ?? 0]);
   const server = await LinkServer.listen(join(options.runtimeDir, CUSTODIAN_SOCKET), ownUids, (sockets) => {
     let link: PeerLink | undefined = undefined;
-    const handlers = handlersFor(() => present(link, 'the link that called'));
+    const own = new EngineHardware(hardware);
+    const handlers = handlersFor(() => present(link, 'the link that called'), own);
     link = new Link('peer', sockets, { serves: custodianContract, calls: peerContract }, handlers);
     const opened = link;
-    links.set(opened, undefined);
+    links.set(opened, { follower: undefined });
     opened.onClose = () => {
-      const follower = links.get(opened);
+      const follower = links.get(opened)?.follower;
       if (follower !== undefined) configuration.followers.delete(follower);
       links.delete(opened);
+      const released = own.release().catch((error: unknown) => {
+        log.error({ err: error }, 'hardware of an engine that is gone could not be let go of in order');
+      });
+      quiesced = Promise.all([quiesced, released]);
     };
   });
-  endWhenTold(log, () => {
+  endWhenTold(log, async () => {
     server.close();
     for (const link of links.keys()) link.close('the custodian stops');
+    await quiesced;
+    await hardware.close();
     vault.close();
     configuration.close();
     lock.close();
-    return Promise.resolve();
   });
   onReload(() => {
     configuration.reload({ isDry: false, by: { by: 'SIGHUP' } }).catch((error: unknown) => {

@@ -22,10 +22,17 @@ export class DmaSpace {
   readonly #mdev: OpenMdev;
   readonly #iovas: IovaSpace;
   readonly #mapped = new Map<number, Mapped>();
+  /** Work under way. */
+  #changes = 0;
 
   constructor(mdev: OpenMdev, iovas: IovaSpace) {
     this.#mdev = mdev;
     this.#iovas = iovas;
+  }
+
+  /** Nothing is mapped, nor about to be. */
+  get isEmpty(): boolean {
+    return this.#mapped.size === 0 && this.#changes === 0;
   }
 
   /** Maps memory for the device; returns where it sees the beginning. If that fails nothing of it stays mapped. */
@@ -33,6 +40,7 @@ export class DmaSpace {
     const wholePages = roundToPages(bytes);
     const iova = this.#iovas.take(wholePages);
     let mapped: Mapped | undefined;
+    this.#changes += 1;
     try {
       mapped = { memory: mapShared(memory, bytes), iova, bytes: 0 };
       while (mapped.bytes < wholePages) {
@@ -46,6 +54,8 @@ export class DmaSpace {
       if (mapped === undefined) this.#iovas.give(iova);
       else await this.#unmap(mapped);
       throw error;
+    } finally {
+      this.#changes -= 1;
     }
     this.#mapped.set(iova, mapped);
     return iova;
@@ -59,7 +69,10 @@ export class DmaSpace {
       throw new WarpError('INVALID_ARGUMENT', { operation: `unmap 0x${iova.toString(16)}`, found });
     }
     this.#mapped.delete(iova);
-    await this.#unmap(mapped);
+    this.#changes += 1;
+    await this.#unmap(mapped).finally(() => {
+      this.#changes -= 1;
+    });
   }
 
   async unmapAll(): Promise<void> {

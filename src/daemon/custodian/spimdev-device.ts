@@ -1,20 +1,27 @@
-// One SPIMDEV device as the custodian owns it: an mdev that it has made on a parent, opened when the first queue is
-// wanted, with its hardware queues and the memory that they reach.
+// One SPIMDEV device as the custodian owns it, for one user: an mdev that it has made on a parent, open while the user
+// has hardware queues of it or memory that it reaches.
 //
-//     start: mdev created                        no hardware is taken
-//     first queue: container, group, device      still none
-//     takeQueue: GET_Q                           one, until it is returned; when none is left, callers wait in line
+//     start: mdev created                                no hardware is taken
+//     first queue or memory: container, group, device    still none
+//     takeQueue: GET_Q                                   one, until it is returned; when none is left, callers wait in line
+//     nothing is left: device, group, container closed   the mdev stays
 //     close: queues stopped, memory unmapped, mdev removed
+//
+// A parent that goes away is noticed at the next call: all is let go of then, which is what the kernel waits for.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpimdevHost, TakenQueue } from '../../hwdrivers/spimdev/host.ts';
 import { isStoppable, stopQueue } from '../../hwdrivers/spimdev/stop.ts';
-import { memoryModeOf, type MemoryMode } from '../../hwdrivers/spimdev/memory-mode.ts';
+import { directRefusal, memoryModeOf, type MemoryMode } from '../../hwdrivers/spimdev/memory-mode.ts';
 import { type Parent, readParent, readTypeFor } from '../../hwdrivers/spimdev/parents.ts';
+import { unusable } from '../../hwdrivers/spimdev/sysfs.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { DmaSpace } from './dma-space.ts';
-import type { IovaSpace } from './iova-space.ts';
 import type { Mdev, MdevStore } from './mdev-store.ts';
+import type { ParentUse, QueueBudget } from './parent-use.ts';
 import { closeMdev, getQueue, openMdev, type OpenMdev } from './vfio.ts';
 
 /** How often the kernel is asked again for a queue: others may return one without our knowledge. */
@@ -28,7 +35,11 @@ export interface SpimdevDeviceOptions {
   readonly allowNoiommu: boolean;
   readonly store: MdevStore;
   /** Of the parent: all devices on it share one. */
-  readonly iovas: IovaSpace;
+  readonly use: ParentUse;
+  /** Whose queues these are: see parent-use.ts. */
+  readonly user: string;
+  /** Of the configured device. */
+  readonly budget: QueueBudget;
   readonly root?: string;
 }
 
@@ -53,6 +64,7 @@ export class SpimdevDevice implements SpimdevHost {
   readonly #queues = new Map<number, Fd>();
   readonly #line: Waiter[] = [];
   #opened: Opened | undefined;
+  #isGone = false;
   #lastId = 0;
   #retryTimer: NodeJS.Timeout | undefined;
 
@@ -97,6 +109,27 @@ export class SpimdevDevice implements SpimdevHost {
     return this.#mdev.uuid;
   }
 
+  get type(): string {
+    return this.#mdev.type;
+  }
+
+  /** Its mdev is going away, by somebody else's will: only another device can serve. */
+  get isGone(): boolean {
+    this.#isGone ||= !existsSync(this.#busPath);
+    return this.#isGone;
+  }
+
+  /** A removal that waits for us to let go has taken it from the bus already. */
+  get #busPath(): string {
+    return join(this.#options.root ?? '/', 'sys/bus/mdev/devices', this.uuid);
+  }
+
+  /** Whether other users have the parent, which doesn't separate them. */
+  get #isOthers(): boolean {
+    const { use, user } = this.#options;
+    return this.mode !== 'per-process' && !use.isFreeFor(user);
+  }
+
   takeQueue(options?: { readonly deadlineMillis: number }): Promise<TakenQueue> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { resolve, reject, timer: undefined };
@@ -110,32 +143,58 @@ export class SpimdevDevice implements SpimdevHost {
 
   #giveUp(waiter: Waiter, deadlineMillis: number): void {
     this.#line.splice(this.#line.indexOf(waiter), 1);
+    const { budget } = this.#options;
+    const reason = this.#isOthers
+      ? directRefusal(this.mode, { isOneTenantOnly: false, isStoppable: true })
+      : `none was given back within ${deadlineMillis} ms; ${budget.taken} are taken by this daemon`;
     waiter.reject(
       new WarpError('NO_HARDWARE_QUEUE', {
         operation: `take a hardware queue of ${this.#parent.name}`,
-        found: `none was given back within ${deadlineMillis} ms; ${this.#queues.size} are taken by this daemon`,
+        found: reason,
       }),
     );
+    this.#closeIfIdle();
   }
 
   /** Stops a queue, for whoever it was handed to as well. Nothing happens for a number that is not in use. */
   returnQueue(id: number): Promise<void> {
-    const fd = this.#queues.get(id);
-    if (fd !== undefined) {
-      this.#queues.delete(id);
-      stopQueue(fd);
-      fd.close();
+    if (this.#stop(id)) {
+      this.#closeIfIdle();
       this.#serve();
     }
     return Promise.resolve();
   }
 
-  async mapMemory(memory: Fd, bytes: number): Promise<number> {
-    return this.#open().memory.map(memory, bytes);
+  #stop(id: number): boolean {
+    const fd = this.#queues.get(id);
+    if (fd === undefined) return false;
+    this.#queues.delete(id);
+    this.#options.budget.taken -= 1;
+    stopQueue(fd);
+    fd.close();
+    return true;
   }
 
+  /** While the parent is another user's alone, waits. */
+  async mapMemory(memory: Fd, bytes: number): Promise<number> {
+    let opened = this.#open();
+    for (; opened === undefined; opened = this.#open()) await sleep(RETRY_MILLIS);
+    try {
+      return await opened.memory.map(memory, bytes);
+    } finally {
+      this.#closeIfIdle();
+    }
+  }
+
+  /** Resolves when the device can't reach the memory any more. */
   async unmapMemory(address: number): Promise<void> {
-    await this.#open().memory.unmap(address);
+    // Nothing is reached by a device that is closed.
+    await this.#opened?.memory.unmap(address);
+    this.#closeIfIdle();
+  }
+
+  check(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** In its own process it can't be lost. */
@@ -150,23 +209,40 @@ export class SpimdevDevice implements SpimdevHost {
         new WarpError('CANCELLED', { operation: 'take a hardware queue', found: 'the device is closed' }),
       );
     }
-    for (const id of this.#queues.keys()) await this.returnQueue(id);
-    if (this.#opened !== undefined) {
-      await this.#opened.memory.unmapAll();
-      closeMdev(this.#opened.mdev);
-      this.#opened = undefined;
-    }
+    await this.#letGo();
     await this.#options.store.remove(this.#mdev, { deadlineMillis: REMOVE_MILLIS_MAX });
   }
 
-  #open(): Opened {
-    if (this.#opened === undefined) {
-      const { root } = this.#options;
-      const { iommuType } = this.#parent;
-      const mdev = openMdev(this.#mdev.uuid, { iommuType, ...(root === undefined ? {} : { root }) });
-      this.#opened = { mdev, memory: new DmaSpace(mdev, this.#options.iovas) };
+  async #letGo(): Promise<void> {
+    for (const id of this.#queues.keys()) this.#stop(id);
+    await this.#opened?.memory.unmapAll();
+    this.#closeIfIdle();
+  }
+
+  /** undefined while the parent is another user's. Throws DEVICE_UNUSABLE. */
+  #open(): Opened | undefined {
+    if (this.isGone) {
+      // What can't be ended in order any more ends with the last descriptor.
+      this.#letGo().catch(() => {});
+      const hint = 'its driver, or the device itself, was taken away; it is tried again when it is back';
+      throw unusable(`use the mdev ${this.uuid}`, `${this.#busPath} does not exist any more`, hint);
     }
+    if (this.#opened !== undefined) return this.#opened;
+    if (this.#isOthers) return undefined;
+    const { root, use, user } = this.#options;
+    const { iommuType } = this.#parent;
+    const mdev = openMdev(this.#mdev.uuid, { iommuType, ...(root === undefined ? {} : { root }) });
+    this.#opened = { mdev, memory: new DmaSpace(mdev, use.iovas) };
+    use.enter(user);
     return this.#opened;
+  }
+
+  #closeIfIdle(): void {
+    if (this.#opened === undefined || this.#queues.size > 0 || this.#line.length > 0) return;
+    if (!this.#opened.memory.isEmpty) return;
+    closeMdev(this.#opened.mdev);
+    this.#opened = undefined;
+    this.#options.use.leave(this.#options.user);
   }
 
   /** Gives queues to those who wait, in the order in which they came. */
@@ -186,13 +262,18 @@ export class SpimdevDevice implements SpimdevHost {
       clearTimeout(waiter.timer);
       this.#line.shift();
     }
+    this.#closeIfIdle();
   }
 
   #takeNow(): TakenQueue | undefined {
-    const own = getQueue(this.#open().mdev);
+    const { budget } = this.#options;
+    const opened = this.#open();
+    if (opened === undefined || budget.isSpent) return undefined;
+    const own = getQueue(opened.mdev);
     if (own === undefined) return undefined;
     const id = ++this.#lastId;
     this.#queues.set(id, own);
+    budget.taken += 1;
     return { id, fd: own.dup(), deviceApi: this.#deviceApi, isStoppable: isStoppable(own) };
   }
 }

@@ -8,6 +8,7 @@
 import { existsSync, openSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { spimdevDmaLayout, spimdevIoctls } from '../../hwdrivers/spimdev/abi.ts';
+import { describeHolders } from '../../hwdrivers/spimdev/holders.ts';
 import { unusable } from '../../hwdrivers/spimdev/sysfs.ts';
 import type { Layout } from '../../shared/layout.ts';
 import { WarpError } from '../../shared/errors.ts';
@@ -15,7 +16,6 @@ import { EBUSY, errnoName, ENOTTY } from '../../sys/errno.ts';
 import { closeAll, Fd } from '../../sys/fd.ts';
 import { ioctl, tryIoctl } from '../../sys/ioctl.ts';
 import { structMemory } from '../../sys/libc.ts';
-import { describeHolders } from './holders.ts';
 import { dmaMapLayout, dmaUnmapLayout, groupStatusLayout, vfioConstants, vfioIoctls } from './vfio-abi.ts';
 
 const DMA_FLAGS = vfioConstants.VFIO_DMA_MAP_FLAG_READ | vfioConstants.VFIO_DMA_MAP_FLAG_WRITE;

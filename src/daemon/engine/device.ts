@@ -45,7 +45,8 @@ export interface DeviceDescription extends DriverEntry {
   readonly retryMillis: number;
 }
 
-export type PortState = 'starting' | 'ready' | 'failed';
+/** 'idle': nobody wants it, and it would be had if somebody did. */
+export type PortState = 'idle' | 'starting' | 'ready' | 'failed';
 
 export interface DeviceEvents {
   /** A port rang, or its state changed: there may be completions, or room. */
@@ -60,7 +61,7 @@ export interface DeviceEvents {
 
 export class Device extends Dispatcher<Queue, DevicePort> {
   readonly description: DeviceDescription;
-  queues = 0;
+  #queues = 0;
   /** An administrator wants it to get no more queues. */
   isDrained = false;
   completed = 0;
@@ -96,9 +97,31 @@ export class Device extends Dispatcher<Queue, DevicePort> {
           this.#events.onTrouble(this, index, `the port can't be brought up: ${found}`, undefined);
           if (this.state === 'failed') this.#failWaiting();
         },
+        onIdle: () => port.setState('idle', this.isOut),
       });
       this.ports.push(port);
     }
+  }
+
+  /** Queues that are lent on it. */
+  get queues(): number {
+    return this.#queues;
+  }
+
+  /** One more queue is lent on it. */
+  lend(): void {
+    this.#queues += 1;
+    this.#want();
+  }
+
+  takeBack(): void {
+    this.#queues -= 1;
+    this.#want();
+  }
+
+  /** No more hardware queues are held than there are queues lent. */
+  #want(): void {
+    for (const [index, port] of this.ports.entries()) port.setWanted(index < this.#queues, this.isOut);
   }
 
   get name(): string {
@@ -111,11 +134,13 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   }
 
   /** 'failed' only if no port is left that serves or may serve soon, or if it is out of service. */
-  get state(): PortState {
+  get state(): Exclude<PortState, 'idle'> {
     if (this.isOut) return 'failed';
     const states = new Set(this.ports.map(({ state }) => state));
     if (states.has('ready')) return 'ready';
-    return states.has('starting') ? 'starting' : 'failed';
+    if (states.has('starting')) return 'starting';
+    // An idle port helps nobody while others that are wanted fail.
+    return states.has('idle') && this.#queues === 0 ? 'ready' : 'failed';
   }
 
   get busyPorts(): number {
@@ -350,8 +375,13 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return true;
   }
 
-  addRegion(handle: number, memory: Fd, bytes: number): void {
-    for (const { port } of this.ports) port.addRegion(handle, memory, bytes);
+  /**
+   * Resolves when all ports reach it, or can't: then requests that name it get a code. Requests that come before that
+   * wait in front of the device, and others behind them. A device that has no hardware at the moment is not waited for.
+   */
+  async addRegion(handle: number, memory: Fd, bytes: number): Promise<void> {
+    const added = Promise.all(this.ports.map(({ port }) => port.addRegion(handle, memory, bytes)));
+    if (this.ports.some(({ state }) => state === 'ready')) await added;
   }
 
   removeRegion(handle: number): void {
@@ -402,6 +432,12 @@ class DevicePort extends PortLoad {
   setState(state: PortState, isOut: boolean): void {
     this.state = state;
     this.isReady = state === 'ready' && !isOut;
+  }
+
+  /** One that is idle comes up when it is wanted; one that is not wanted any more tells when it is idle. */
+  setWanted(isWanted: boolean, isOut: boolean): void {
+    if (isWanted && this.state === 'idle') this.setState('starting', isOut);
+    this.port.setWanted(isWanted);
   }
 
   queueOf(tag: number): Queue | undefined {

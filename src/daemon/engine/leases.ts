@@ -16,8 +16,10 @@ import { checkSealed, mapBare, type Mapping, punchOut } from '../../sys/memory.t
 import type { ChannelSetup } from '../contracts.ts';
 import { Channel } from './channel.ts';
 import type { Device } from './device.ts';
+import type { DirectQueue, DirectQueues } from './direct-queues.ts';
 import type { Engine } from './engine.ts';
-import type { Ledger, LedgerRecord } from './ledger.ts';
+import type { Ledger, LedgeredQueue, LedgerRecord } from './ledger.ts';
+import { DIRECT_DEPTH } from './ledger-layout.ts';
 import { Queue } from './queue.ts';
 import { Tenant, type TenantLimits } from './tenant.ts';
 import type { Vault } from './vault.ts';
@@ -49,6 +51,10 @@ export interface Lease {
   /** By the client's numbers. */
   readonly regions: Map<number, Region>;
   readonly sessions: Map<number, number>;
+  /** Queues that are not the scheduler's, by number. */
+  readonly direct: Map<number, DirectQueue>;
+  /** Devices that reach the regions, of those that do on demand. */
+  readonly reached: Set<Device>;
   /** Regions and sessions that are to go once no request in flight names them. */
   readonly leaving: Map<number, () => void>;
 }
@@ -71,6 +77,7 @@ export class Leases {
   readonly #engine: Engine;
   readonly #ledger: Ledger;
   readonly #vault: Vault;
+  readonly #directQueues: DirectQueues;
   readonly #log: Logger;
   readonly #byChannel = new Map<number, Lease>();
   /** Also of channels that have ended, while a device still holds requests of them. */
@@ -79,7 +86,8 @@ export class Leases {
   /** Set while a broker is connected. */
   onEnded: (channel: number, reason: number) => void = () => {};
 
-  constructor(engine: Engine, ledger: Ledger, vault: Vault, log: Logger) {
+  constructor(engine: Engine, ledger: Ledger, vault: Vault, directQueues: DirectQueues, log: Logger) {
+    this.#directQueues = directQueues;
     this.#engine = engine;
     this.#ledger = ledger;
     this.#vault = vault;
@@ -155,6 +163,8 @@ export class Leases {
       doorbell,
       regions: new Map(),
       sessions: new Map(),
+      direct: new Map(),
+      reached: new Set(),
       leaving: new Map(),
     };
     this.#byChannel.set(channel.id, lease);
@@ -187,22 +197,34 @@ export class Leases {
     return this.#tenants.values();
   }
 
-  openQueue(lease: Lease, grant: QueueGrant): void {
+  /** Resolves when requests in it can name the channel's regions. */
+  async openQueue(lease: Lease, grant: QueueGrant): Promise<void> {
     assert(lease.channel.queues[grant.number] === undefined, 'the broker gives free queue numbers');
-    this.#openQueue(lease, grant);
+    const reached = this.#openQueue(lease, grant);
     lease.record.setQueue({ ...grant, device: grant.device.name });
+    await reached;
   }
 
-  #openQueue({ channel }: Lease, { number, device, algorithm, depth }: QueueGrant): void {
+  #openQueue(lease: Lease, { number, device, algorithm, depth }: QueueGrant): Promise<unknown> {
+    const { channel } = lease;
     const named = { name: algorithm, index: algorithmIndex(algorithm) };
     channel.queues[number] = new Queue(channel, number, device, device.flowOf(channel.tenant), named, depth);
-    device.queues += 1;
+    device.lend();
+    return this.#reach(lease, device);
+  }
+
+  #reach({ reached, regions }: Lease, device: Device): Promise<unknown> {
+    if (!device.description.reachesOnDemand || reached.has(device)) return Promise.resolve();
+    reached.add(device);
+    return Promise.all(
+      [...regions.values()].map(({ handle, memory, bytes }) => device.addRegion(handle, memory, bytes)),
+    );
   }
 
   /** Takes a queue back: what waits in it is cancelled, what a device holds completes. */
   closeQueue(lease: Lease, number: number): void {
     const queue = lease.channel.queues[number];
-    if (queue === undefined) return;
+    if (this.#directQueues.close(lease, number) || queue === undefined) return;
     this.#closeQueue(lease, queue, CANCELLED);
     this.#engine.wake();
   }
@@ -224,7 +246,7 @@ export class Leases {
   /** `status`: what becomes of the requests that wait in it; they have not run. */
   #closeQueue({ channel, record }: Lease, queue: Queue, status: number): void {
     queue.device.withdraw(queue, status);
-    queue.device.queues -= 1;
+    queue.device.takeBack();
     channel.queues[queue.number] = undefined;
     record.clearQueue(queue.number);
   }
@@ -234,8 +256,8 @@ export class Leases {
    * may use. Where there is none, what waits completes with a code, and what comes too, until the device is back.
    */
   leaveDevice(device: Device): void {
-    for (const { channel, record } of this.#byChannel.values()) {
-      for (const queue of channel.queues) if (queue?.device === device) this.#moveQueue(queue, record);
+    for (const lease of this.#byChannel.values()) {
+      for (const queue of lease.channel.queues) if (queue?.device === device) this.#moveQueue(queue, lease);
     }
     // Requests that were in the device when their queue moved.
     for (let queue = device.scheduler.next(); queue !== undefined; queue = device.scheduler.next()) {
@@ -246,7 +268,7 @@ export class Leases {
     this.#engine.wake();
   }
 
-  #moveQueue(queue: Queue, record: LedgerRecord): void {
+  #moveQueue(queue: Queue, lease: Lease): void {
     const { channel, number, device, algorithm, algorithmIndex: index, depth } = queue;
     const { devices: allowed } = channel.tenant.limits;
     const next = this.#engine.devices.find(
@@ -265,9 +287,11 @@ export class Leases {
     const successor = new Queue(channel, number, next, next.flowOf(channel.tenant), named, depth);
     channel.queues[number] = successor;
     queue.successor = successor;
-    device.queues -= 1;
-    next.queues += 1;
-    record.setQueue({ number, device: next.name, algorithm, depth });
+    device.takeBack();
+    next.lend();
+    // What comes before it is done waits.
+    void this.#reach(lease, next);
+    lease.record.setQueue({ number, device: next.name, algorithm, depth });
     queue.moveWaitingTo(successor);
     this.#log.warn(
       { channel: channel.id, queue: number, tenant: channel.tenant.name, from: device.name, to: next.name },
@@ -322,18 +346,21 @@ export class Leases {
     checkSealed(memory);
     const handle = this.#ledger.takeHandle();
     this.#vault.store(handle, memory);
-    this.#addRegion(lease, number, { handle, memory, bytes });
-    await this.#vault.kept();
+    const added = this.#addRegion(lease, number, { handle, memory, bytes });
+    await Promise.all([added, this.#vault.kept()]);
     const isThere = !lease.channel.isEnded && lease.regions.get(number)?.handle === handle;
     if (isThere) lease.record.setRegion({ number, handle, bytes });
   }
 
-  #addRegion({ channel, regions }: Lease, number: number, region: Region): void {
+  #addRegion({ channel, regions, reached }: Lease, number: number, region: Region): Promise<unknown> {
     const { handle, memory, bytes } = region;
     regions.set(number, region);
-    for (const device of this.#engine.devices) device.addRegion(handle, memory, bytes);
     channel.regionHandles[number] = handle;
     channel.regionBytes[number] = bytes;
+    const reaching = this.#engine.devices.filter(
+      (device) => !device.description.reachesOnDemand || reached.has(device),
+    );
+    return Promise.all(reaching.map((device) => device.addRegion(handle, memory, bytes)));
   }
 
   /** Calls `onRemoved` when no request in flight uses it any more. */
@@ -344,8 +371,12 @@ export class Leases {
     lease.regions.delete(number);
     this.#whenUnused(lease, region.handle, () => {
       if (!lease.channel.isEnded) lease.record.clearRegion(number, region.handle);
-      this.#removeRegion(region, true);
-      onRemoved();
+      const remove = (): void => {
+        this.#removeRegion(region, true);
+        onRemoved();
+      };
+      if (lease.direct.size === 0) remove();
+      else void this.#directQueues.unmapRegion(lease, region.handle).then(remove);
     });
   }
 
@@ -355,6 +386,7 @@ export class Leases {
     if (channel.isEnded) return;
     channel.end.close(reason);
     for (const queue of channel.queues) if (queue !== undefined) this.#closeQueue(lease, queue, INTERRUPTED);
+    for (const number of lease.direct.keys()) this.#directQueues.close(lease, number);
     if (channel.end.publish()) doorbell.ring();
     channel.detach();
     channel.isEnded = true;
@@ -432,15 +464,19 @@ export class Leases {
     const lease = this.#lease(setup, record, left.memory, mapping, left.bell);
     this.#vault.adopt(record.memory, left.memory);
     this.#vault.adopt(record.doorbell, lease.doorbell);
-    for (const queue of record.queues())
-      this.#openQueue(lease, { ...queue, device: this.#device(queue.device) });
+    for (const queue of record.queues()) this.#restoreQueue(lease, queue);
     for (const { number, handle, parameters } of record.sessions())
       this.#addSession(lease, number, handle, parameters);
     for (const { number, ...region } of left.regions) {
       this.#vault.adopt(region.handle, region.memory);
-      this.#addRegion(lease, number, region);
+      void this.#addRegion(lease, number, region);
     }
     return lease;
+  }
+
+  #restoreQueue(lease: Lease, queue: LedgeredQueue): void {
+    if (queue.depth === DIRECT_DEPTH) lease.direct.set(queue.number, queue);
+    else void this.#openQueue(lease, { ...queue, device: this.#device(queue.device) });
   }
 
   #device(name: string): Device {

@@ -80,10 +80,13 @@ const recordLayout = declareLayout('record', PAGE_BYTES, {
     0x400,
     CHANNEL_QUEUES_MAX * 4,
     'engine',
-    'depth << 16 | device << 8 | algorithm, by number - 1; 0: none',
+    'depth (DIRECT_DEPTH: direct) << 16 | device << 8 | algorithm, by number - 1; 0: none',
   ],
   regions: [0x800, CHANNEL_REGIONS_MAX * 8, 'engine', 'bytes (0: none) and handle, by number - 1'],
 });
+/** In the place of the depth, of a queue whose hardware queue is the client's own. More than any depth. */
+export const DIRECT_DEPTH = 0xffff;
+
 export const L_CHECKSUM = wordOf(recordLayout, 'checksum');
 export const L_SLOTS = wordOf(recordLayout, 'slots');
 export const L_MEMORY = wordOf(recordLayout, 'memory');

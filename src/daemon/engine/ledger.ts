@@ -68,6 +68,7 @@ export interface LedgeredQueue {
   readonly number: number;
   readonly device: string;
   readonly algorithm: AlgorithmName;
+  /** DIRECT_DEPTH: its hardware queue is the client's own. */
   readonly depth: number;
 }
 

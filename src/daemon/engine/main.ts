@@ -17,7 +17,9 @@ import { Peer } from '../peer.ts';
 import { createLog, endWhenTold, type RoleOptions, takeRole, tellReady } from '../role.ts';
 import { adopt, readLegacy } from './adoption.ts';
 import { BrokerServer } from './broker-server.ts';
+import { CustodianHardware } from './custodian-hardware.ts';
 import { Device } from './device.ts';
+import { DirectQueues } from './direct-queues.ts';
 import { Engine } from './engine.ts';
 import { Leases } from './leases.ts';
 import { Ledger, LEDGER_HANDLE, LIFELINE_HANDLE } from './ledger.ts';
@@ -59,7 +61,14 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     returned.handlers,
     {
       onUp: (link) => {
-        if (hasAll) vault.renew(link);
+        if (!hasAll) return;
+        vault.renew(link);
+        directQueues.drop(leases);
+        // Once others have the link, too.
+        void custodian.whenUp(CUSTODIAN_MILLIS_MAX).then(
+          () => hardware.renew(),
+          () => {},
+        );
       },
       onDown: (reason) => {
         log.warn({ reason }, 'the custodian is gone');
@@ -67,6 +76,8 @@ export async function runEngine(options: RoleOptions): Promise<void> {
       },
     },
   );
+  const hardware = new CustodianHardware(custodian, log);
+  const directQueues = new DirectQueues(hardware, log);
   await custodian.connect();
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
@@ -89,10 +100,10 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     onFault: (tenant: Tenant): void => leases.stopIfFaulty(tenant),
     onLeave: (device: Device): void => leases.leaveDevice(device),
   };
-  engine.devices.push(...openDevices(configuration, engine, lifeline, act, log));
+  engine.devices.push(...openDevices(configuration, { engine, hardware, lifeline, act, log }));
   const left = returned.take(LEDGER_HANDLE);
   const ledger = openLedger(left, reserved, log);
-  const leases = new Leases(engine, ledger, vault, log);
+  const leases = new Leases(engine, ledger, vault, directQueues, log);
   vault.store(LEDGER_HANDLE, ledger.memory);
   vault.store(LIFELINE_HANDLE, lifeline.watched);
   // Before a worker has something to do: the next engine has to wait for it.
@@ -100,7 +111,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   if (earlier !== undefined && !(await lifelineEnds(earlier, WORKERS_MILLIS_MAX))) {
     log.error({ waitedMillis: WORKERS_MILLIS_MAX }, 'a worker of the engine before is still there');
   }
-  const service = new EngineService(engine, leases);
+  const service = new EngineService(engine, leases, directQueues);
   let broker: BrokerServer | undefined = undefined;
   const takeOver = async (): Promise<void> => {
     const { lively, idle, found } = readLegacy(ledger, returned, log);
@@ -113,8 +124,13 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     for (const handle of returned.closeRest()) vault.forget(handle);
     const millis = Math.round(performance.now() - startedMillis);
     if (left !== undefined) log.info({ ...found, millis }, 'went on where the engine before died');
+    directQueues.keepOnly(leases);
     hasAll = true;
-    if (!giver.isOpen && custodian.isUp) vault.renew(custodian.link);
+    if (!giver.isOpen && custodian.isUp) {
+      vault.renew(custodian.link);
+      directQueues.drop(leases);
+      hardware.renew();
+    }
     // It asks what there is.
     broker = await BrokerServer.listen(options.runtimeDir, service, leases, log);
   };
@@ -131,18 +147,21 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   await takenOver;
 }
 
-function openDevices(
-  configuration: Configuration,
-  engine: Engine,
-  { held }: Lifeline,
-  act: { onFault(tenant: Tenant): void; onLeave(device: Device): void },
-  log: Logger,
-): Device[] {
+interface DeviceOwner {
+  readonly engine: Engine;
+  readonly hardware: CustodianHardware;
+  readonly lifeline: Lifeline;
+  readonly act: { onFault(tenant: Tenant): void; onLeave(device: Device): void };
+  readonly log: Logger;
+}
+
+function openDevices(configuration: Configuration, owner: DeviceOwner): Device[] {
+  const { engine, hardware, lifeline, act, log } = owner;
   const bytesMax = requestBytesMax(configuration);
   return Object.entries(configuration.devices).map(([name, options]) => {
     const description = {
       name,
-      ...driverEntry(name, options, bytesMax),
+      ...driverEntry(name, options, bytesMax, hardware.hostOf(name)),
       driver: options.driver,
       failuresMax: options.failures_max,
       retryMillis: options.retry_seconds * MILLIS_PER_SECOND,
@@ -162,7 +181,7 @@ function openDevices(
         else log.warn({ device: name }, 'device in service again');
       },
     };
-    return new Device(description, engine.clock, events, held);
+    return new Device(description, engine.clock, events, lifeline.held);
   });
 }
 

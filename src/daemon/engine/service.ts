@@ -13,8 +13,9 @@ import {
   QUEUES_LISTED_MAX,
   TENANTS_LISTED_MAX,
 } from '../contracts.ts';
-import type { Handlers } from '../link.ts';
+import type { Handlers, WithFds } from '../link.ts';
 import type { Device } from './device.ts';
+import type { DirectQueues } from './direct-queues.ts';
 import type { Engine } from './engine.ts';
 import type { Lease, Leases } from './leases.ts';
 
@@ -30,10 +31,12 @@ type Nothing = Record<string, never>;
 export class EngineService implements Handlers<typeof engineContract> {
   readonly #engine: Engine;
   readonly #leases: Leases;
+  readonly #directQueues: DirectQueues;
 
-  constructor(engine: Engine, leases: Leases) {
+  constructor(engine: Engine, leases: Leases, directQueues: DirectQueues) {
     this.#engine = engine;
     this.#leases = leases;
+    this.#directQueues = directQueues;
   }
 
   async openChannel(setup: RequestOf<'openChannel'>, fds: readonly Fd[]): Promise<Nothing> {
@@ -68,17 +71,36 @@ export class EngineService implements Handlers<typeof engineContract> {
     this.#leases.end(lease, reason);
   }
 
-  openQueue({ channel, queue: number, device: name, algorithm, depth }: RequestOf<'openQueue'>): Nothing {
+  async openQueue({
+    channel,
+    queue: number,
+    device: name,
+    algorithm,
+    depth,
+  }: RequestOf<'openQueue'>): Promise<Nothing> {
     const lease = this.#leases.get(channel);
-    const device = this.#device(name);
-    const operation = `open a queue on ${name}`;
-    if (device.isDrained) {
-      const found = `an administrator has taken ${name} out of use`;
-      throw new WarpError('DEVICE_UNAVAILABLE', { operation, found, hint: 'ask the administrator' });
-    }
-    if (device.state === 'failed') throw new WarpError('DEVICE_UNAVAILABLE', { operation });
-    this.#leases.openQueue(lease, { number, device, algorithm, depth });
+    const device = this.#offered(name);
+    if (device.state === 'failed')
+      throw new WarpError('DEVICE_UNAVAILABLE', { operation: `open a queue on ${name}` });
+    await this.#leases.openQueue(lease, { number, device, algorithm, depth });
     return {};
+  }
+
+  async openDirectQueue({
+    channel,
+    queue: number,
+    device,
+    algorithm,
+    waitMillis,
+  }: RequestOf<'openDirectQueue'>): Promise<WithFds<ReplyOf<'openDirectQueue'>>> {
+    const lease = this.#leases.get(channel);
+    const queue = { number, device: this.#offered(device).name, algorithm };
+    const { fd, deviceApi } = await this.#directQueues.open(lease, queue, waitMillis);
+    return { reply: { deviceApi }, fds: [fd] };
+  }
+
+  async mapRegion({ channel, queue, region }: RequestOf<'mapRegion'>): Promise<ReplyOf<'mapRegion'>> {
+    return { address: await this.#directQueues.mapRegion(this.#leases.get(channel), queue, region) };
   }
 
   closeQueue({ channel, queue }: RequestOf<'closeQueue'>): Nothing {
@@ -100,6 +122,11 @@ export class EngineService implements Handlers<typeof engineContract> {
         if (queue?.device !== device || queues.length === QUEUES_LISTED_MAX) continue;
         queues.push({ channel: lease.channel.id, queue: queue.number });
         this.#leases.closeQueue(lease, queue.number);
+      }
+      for (const { number, device: used } of lease.direct.values()) {
+        if (used !== name || queues.length === QUEUES_LISTED_MAX) continue;
+        queues.push({ channel: lease.channel.id, queue: number });
+        this.#leases.closeQueue(lease, number);
       }
       if (queues.length === QUEUES_LISTED_MAX) break;
     }
@@ -160,13 +187,16 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   status(): ReplyOf<'status'> {
+    const direct = new Map<string, number>();
+    for (const lease of this.#leases)
+      for (const { device } of lease.direct.values()) direct.set(device, (direct.get(device) ?? 0) + 1);
     const devices = this.#engine.devices.map((device) => ({
       name: device.name,
       driver: device.description.driver,
       algorithms: [...device.description.algorithms],
       state: device.isDrained ? ('drained' as const) : device.state,
       hardwareQueues: device.description.ports,
-      queuesLent: device.queues,
+      queuesLent: device.queues + (direct.get(device.name) ?? 0),
       inFlight: device.inFlight,
       completed: device.completed,
       failed: device.failed,
@@ -196,6 +226,13 @@ export class EngineService implements Handlers<typeof engineContract> {
           completed: queue.completed,
         });
       }
+      for (const { number, device, algorithm } of lease?.direct.values() ?? []) {
+        if (lease === undefined || queues.length === QUEUES_LISTED_MAX) return { queues };
+        const { id, tenant } = lease.channel;
+        // What goes through it nobody counts.
+        const counts = { depth: 0, inFlight: 0, completed: 0 };
+        queues.push({ channel: id, queue: number, tenant: tenant.name, device, algorithm, ...counts });
+      }
     }
     return { queues };
   }
@@ -215,6 +252,17 @@ export class EngineService implements Handlers<typeof engineContract> {
     return {};
   }
 
+  /** A device that may get more queues. */
+  #offered(name: string): Device {
+    const device = this.#device(name);
+    if (!device.isDrained) return device;
+    throw new WarpError('DEVICE_UNAVAILABLE', {
+      operation: `open a queue on ${name}`,
+      found: `an administrator has taken ${name} out of use`,
+      hint: 'ask the administrator',
+    });
+  }
+
   #device(name: string): Device {
     const device = this.#engine.devices.find((candidate) => candidate.name === name);
     if (device === undefined) throw new WarpError('NO_SUCH_DEVICE', { operation: `open a queue on ${name}` });
@@ -222,12 +270,21 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 }
 
-function describe({ setup, channel, sessions, regions }: Lease): ChannelInventory {
-  const queues = channel.queues.flatMap((queue) =>
+function describe({ setup, channel, sessions, regions, direct }: Lease): ChannelInventory {
+  const shared = channel.queues.flatMap((queue) =>
     queue === undefined
       ? []
       : [{ queue: queue.number, device: queue.device.name, algorithm: queue.algorithm }],
   );
-  const shared = [...regions].map(([region, { bytes }]) => ({ region, bytes }));
-  return { setup, queues, sessions: [...sessions.keys()], regions: shared };
+  const own = [...direct.values()].map(({ number: queue, device, algorithm }) => ({
+    queue,
+    device,
+    algorithm,
+  }));
+  return {
+    setup,
+    queues: [...shared, ...own],
+    sessions: [...sessions.keys()],
+    regions: [...regions].map(([region, { bytes }]) => ({ region, bytes })),
+  };
 }

@@ -119,9 +119,13 @@ class WorkerPort implements Port {
     return this.#life?.end.prepareSleep() ?? true;
   }
 
-  addRegion(handle: number, memory: Fd, bytes: number): void {
+  /** A worker costs nothing while it sleeps: it is there from the start. */
+  setWanted(): void {}
+
+  addRegion(handle: number, memory: Fd, bytes: number): Promise<void> {
     this.#regions.set(handle, { memory, bytes });
     this.#tell(handle);
+    return Promise.resolve();
   }
 
   removeRegion(handle: number): void {

@@ -1,7 +1,8 @@
 // The regions that one device can reach: mapped once, for all of its ports. A region is added by each port and goes
-// with the last one that removes it. When the host was lost, all are mapped again, at other addresses.
+// with the last one that removes it. When the host was lost, all are mapped again, at other addresses; until then
+// requests that name them wait.
 
-import { present } from '../../shared/assert.ts';
+import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
 import type { SpimdevHost } from './host.ts';
 import { ADDRESS_NONE, ADDRESS_PENDING, type DeviceAddresses } from './transport.ts';
@@ -38,19 +39,22 @@ export class DeviceMemory implements DeviceAddresses {
     return () => this.#listeners.delete(onSettled);
   }
 
-  add(handle: number, memory: Fd, bytes: number): void {
+  /** Resolves when the region has its address, or can't have one at the moment. */
+  add(handle: number, memory: Fd, bytes: number): Promise<void> {
     const known = this.#regions.get(handle);
     if (known !== undefined) {
       known.ports += 1;
-      return;
+      return known.mapping;
     }
     const region = { memory, bytes, ports: 1, address: ADDRESS_PENDING, mapping: Promise.resolve() };
     this.#regions.set(handle, region);
     this.#map(region);
+    return region.mapping;
   }
 
   remove(handle: number): void {
-    const region = present(this.#regions.get(handle), `region ${handle} of the device`);
+    const region = this.#regions.get(handle);
+    if (region === undefined) return;
     region.ports -= 1;
     if (region.ports > 0) return;
     this.#regions.delete(handle);
@@ -67,7 +71,7 @@ export class DeviceMemory implements DeviceAddresses {
     // Requests that name a region without an address complete with a code; why there is none is the host's to tell.
     const mapping = this.#host
       .mapMemory(own, region.bytes)
-      .catch(() => ADDRESS_NONE)
+      .catch((error: unknown) => (isHostLost(error) ? ADDRESS_PENDING : ADDRESS_NONE))
       .then((address) => {
         own.close();
         // The host was lost meanwhile: a later mapping counts.
@@ -77,4 +81,9 @@ export class DeviceMemory implements DeviceAddresses {
       });
     region.mapping = mapping;
   }
+}
+
+/** It is there again soon, and all is mapped anew. */
+function isHostLost(error: unknown): boolean {
+  return error instanceof WarpError && error.code === 'ENGINE_UNAVAILABLE';
 }

@@ -14,6 +14,8 @@ export interface TakenQueue {
 }
 
 export interface SpimdevHost {
+  /** Rejects with why the device can't be used. */
+  check(): Promise<void>;
   /**
    * Takes a hardware queue. While there is none left, waits in line, for as long as it takes or up to a deadline: then
    * throws NO_HARDWARE_QUEUE.
@@ -21,7 +23,10 @@ export interface SpimdevHost {
   takeQueue(options?: { readonly deadlineMillis: number }): Promise<TakenQueue>;
   /** Gives a hardware queue back: it is stopped for whoever still holds its descriptor. */
   returnQueue(id: number): Promise<void>;
-  /** Makes memory reachable by the device; the device's address of its beginning. The memory stays the caller's. */
+  /**
+   * Makes memory reachable by the device; the device's address of its beginning. The memory stays the caller's. Rejects
+   * with ENGINE_UNAVAILABLE if the host is lost meanwhile: `onRenewed` follows.
+   */
   mapMemory(memory: Fd, bytes: number): Promise<number>;
   /** Resolves when the device can't reach it any more. */
   unmapMemory(address: number): Promise<void>;

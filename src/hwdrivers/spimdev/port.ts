@@ -1,7 +1,9 @@
 // A SPIMDEV hardware queue as a port of the engine. The host (the custodian) takes the queue and maps memory; this
 // file brings the driver of its format up on it, and a fresh queue after one was lost.
 //
-//     take ---> open ---> serve ---> lost (stopped by somebody, reset, timed out) ---> give back ---> take ...
+//     idle --wanted--> take ---> open ---> serve ---> lost (stopped by somebody, reset, timed out) ---> give back ---> take ...
+//       ^                                    |
+//       +------- give back <-- not wanted ---+
 
 import { asWarpError } from '../../shared/errors.ts';
 import { RestartPolicy } from '../../shared/restart-policy.ts';
@@ -19,9 +21,16 @@ const PORT_DEPTH = 64;
 /** Queues lost in a row without a completed request after which the port is called failed. */
 const FAILURES_MAX = 3;
 
+/**
+ * An empty queue isn't watched, since watching costs system calls: how often its end is looked for, milliseconds. A kernel
+ * whose device is being taken away waits for that.
+ */
+const LOOK_MILLIS = 500;
+
 /** All that lives and dies with one hardware queue. */
 interface Life {
   readonly id: number;
+  readonly lookTimer: NodeJS.Timeout;
   readonly transport: SpimdevTransport;
   readonly queue: SpimdevQueue;
 }
@@ -40,8 +49,12 @@ class SpimdevPort implements Port {
   readonly #regions = new Set<number>();
   #life: Life | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
-  /** Settles when the taking of a queue that is under way has ended. */
-  #taking: Promise<void>;
+  /** Something with the host is under way, whose end decides what is next. */
+  #isBusy = false;
+  /** Settles when the queue that was given back last is the host's again. */
+  #givenBack: Promise<void> = Promise.resolve();
+  #isWanted = false;
+  #isFailed = false;
   #isClosed = false;
 
   constructor(host: SpimdevHost, memory: DeviceMemory, events: PortEvents) {
@@ -51,15 +64,27 @@ class SpimdevPort implements Port {
     this.#ignoreMemory = memory.listen(() => events.onWake());
     this.queue = {
       depth: PORT_DEPTH,
-      send: (rows, base, tag, completion) => this.#life?.queue.send(rows, base, tag, completion) ?? SEND_FULL,
+      send: (rows, base, tag, completion) => {
+        const life = this.#life;
+        if (life === undefined || !this.#isRunning(life)) return SEND_FULL;
+        return life.queue.send(rows, base, tag, completion);
+      },
       recv: (completion) => {
         const isThere = this.#life?.queue.recv(completion) ?? false;
         if (isThere) this.#policy.served();
+        if (isThere && !this.#isWanted) queueMicrotask(() => this.#letGoIfIdle());
         return isThere;
       },
       close: () => this.#life?.transport.stop(),
     };
-    this.#taking = this.#take();
+    void this.#advance();
+  }
+
+  setWanted(isWanted: boolean): void {
+    if (this.#isWanted === isWanted) return;
+    this.#isWanted = isWanted;
+    if (!isWanted) this.#letGoIfIdle();
+    else if (this.#life === undefined && this.#restartTimer === undefined) void this.#advance();
   }
 
   runningTag(): number {
@@ -79,9 +104,9 @@ class SpimdevPort implements Port {
     return true;
   }
 
-  addRegion(handle: number, memory: Fd, bytes: number): void {
+  addRegion(handle: number, memory: Fd, bytes: number): Promise<void> {
     this.#regions.add(handle);
-    this.#memory.add(handle, memory, bytes);
+    return this.#memory.add(handle, memory, bytes);
   }
 
   removeRegion(handle: number): void {
@@ -103,25 +128,55 @@ class SpimdevPort implements Port {
     this.#isClosed = true;
     clearTimeout(this.#restartTimer);
     this.#ignoreMemory();
-    await this.#taking;
     for (const handle of this.#regions) this.#memory.remove(handle);
     this.#regions.clear();
-    const life = this.#life;
-    this.#life = undefined;
-    if (life !== undefined) await this.#giveBack(life);
+    this.#giveBack();
+    await this.#givenBack;
   }
 
-  async #take(): Promise<void> {
+  /** The next step: takes a queue if one is wanted; if not, looks whether one could be had. */
+  async #advance(): Promise<void> {
+    if (this.#isBusy || this.#isClosed || this.#life !== undefined) return;
+    this.#isBusy = true;
+    const isTaking = this.#isWanted;
     try {
-      const life = await this.#open();
-      if (this.#isClosed) return await this.#giveBack(life);
-      this.#life = life;
+      // A queue that was given back may be the only one there is.
+      await this.#givenBack;
+      if (isTaking) this.#begin(await this.#open());
+      else await this.#host.check();
+    } catch (error) {
+      this.#isBusy = false;
+      this.#retry(asWarpError(error, 'take a hardware queue').message);
+      return;
+    }
+    this.#isBusy = false;
+    if (isTaking) return;
+    this.#isFailed = false;
+    this.#policy.served();
+    if (this.#isWanted) void this.#advance();
+    else if (!this.#isClosed) this.#events.onIdle();
+  }
+
+  #begin(life: Life): void {
+    this.#life = life;
+    // It may have been waited for until nobody wanted it any more.
+    if (this.#isClosed) {
+      this.#giveBack();
+    } else if (this.#isWanted) {
       // A queue is told of its end by the same wake-up as of its completions.
       this.#listen(life);
+      this.#isFailed = false;
       this.#events.onReady(new Map());
-    } catch (error) {
-      this.#retry(asWarpError(error, 'take a hardware queue').message);
+    } else {
+      queueMicrotask(() => this.#letGoIfIdle());
     }
+  }
+
+  /** Gives a queue back that nobody wants, once it has completed what it holds. */
+  #letGoIfIdle(): void {
+    if (this.#isWanted || this.#isClosed || this.#life === undefined || this.runningTag() !== -1) return;
+    this.#giveBack();
+    this.#events.onIdle();
   }
 
   async #open(): Promise<Life> {
@@ -129,7 +184,8 @@ class SpimdevPort implements Port {
     try {
       const driver = driverOf(deviceApi);
       const transport = new SpimdevTransport(fd, driver.memoryBytes, this.#memory);
-      return { id, transport, queue: driver.open(transport) };
+      const queue = driver.open(transport);
+      return { id, transport, queue, lookTimer: setInterval(() => this.#look(), LOOK_MILLIS).unref() };
     } catch (error) {
       fd.close();
       await this.#host.returnQueue(id);
@@ -137,35 +193,57 @@ class SpimdevPort implements Port {
     }
   }
 
+  #look(): void {
+    if (this.#life !== undefined) this.#isRunning(this.#life);
+  }
+
   #listen(life: Life): void {
     life.transport.wakeOnce(() => {
       if (life !== this.#life) return;
-      const { state } = life.transport;
-      if (state === 'running') this.#events.onWake();
-      else this.#lost(life, `the kernel says that it is ${state}`);
+      if (this.#isRunning(life)) this.#events.onWake();
     });
+  }
+
+  /** A queue that was empty when it was stopped tells nobody: what is sent now would be lost with it. */
+  #isRunning(life: Life): boolean {
+    const { state } = life.transport;
+    if (state === 'running') return true;
+    // Later: its owner is in the middle of sending.
+    queueMicrotask(() => this.#lost(life, `the kernel says that it is ${state}`));
+    return false;
   }
 
   #lost(life: Life, found: string): void {
     if (life !== this.#life) return;
     this.#events.onLost(found);
-    this.#life = undefined;
-    this.#taking = this.#giveBack(life).then(() => this.#retry(found));
+    this.#giveBack();
+    if (this.#isWanted) this.#retry(found);
+    else void this.#advance();
   }
 
   #retry(found: string): void {
     if (this.#isClosed) return;
     const pause = this.#policy.died();
-    if (this.#policy.failures >= FAILURES_MAX) this.#events.onFailed(found);
+    // Where nobody waits for the device it is told once. Requests that wait hear of it each time that it is tried in vain.
+    const isTold = this.#isWanted ? this.#policy.failures >= FAILURES_MAX : !this.#isFailed;
+    this.#isFailed ||= isTold;
+    if (isTold) this.#events.onFailed(found);
+    clearTimeout(this.#restartTimer);
     this.#restartTimer = setTimeout(() => {
-      this.#taking = this.#take();
+      this.#restartTimer = undefined;
+      void this.#advance();
     }, pause);
   }
 
-  async #giveBack(life: Life): Promise<void> {
+  /** The queue, if there is one, is the host's again when `#givenBack` settles. */
+  #giveBack(): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#life = undefined;
+    clearInterval(life.lookTimer);
     // Its own descriptor stops it too, should the host be gone.
     if (life.transport.state === 'running') life.transport.stop();
     life.transport.close();
-    await this.#host.returnQueue(life.id).catch(() => {});
+    this.#givenBack = this.#host.returnQueue(life.id).catch(() => {});
   }
 }

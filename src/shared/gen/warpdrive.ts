@@ -24,6 +24,8 @@ import type { ListQueuesRequest as _warpdrive_v1_ListQueuesRequest, ListQueuesRe
 import type { ListQueuesResponse as _warpdrive_v1_ListQueuesResponse, ListQueuesResponse__Output as _warpdrive_v1_ListQueuesResponse__Output } from './warpdrive/v1/ListQueuesResponse.ts';
 import type { ListTenantsRequest as _warpdrive_v1_ListTenantsRequest, ListTenantsRequest__Output as _warpdrive_v1_ListTenantsRequest__Output } from './warpdrive/v1/ListTenantsRequest.ts';
 import type { ListTenantsResponse as _warpdrive_v1_ListTenantsResponse, ListTenantsResponse__Output as _warpdrive_v1_ListTenantsResponse__Output } from './warpdrive/v1/ListTenantsResponse.ts';
+import type { MapRegionRequest as _warpdrive_v1_MapRegionRequest, MapRegionRequest__Output as _warpdrive_v1_MapRegionRequest__Output } from './warpdrive/v1/MapRegionRequest.ts';
+import type { MapRegionResponse as _warpdrive_v1_MapRegionResponse, MapRegionResponse__Output as _warpdrive_v1_MapRegionResponse__Output } from './warpdrive/v1/MapRegionResponse.ts';
 import type { Mdev as _warpdrive_v1_Mdev, Mdev__Output as _warpdrive_v1_Mdev__Output } from './warpdrive/v1/Mdev.ts';
 import type { OpenChannelRequest as _warpdrive_v1_OpenChannelRequest, OpenChannelRequest__Output as _warpdrive_v1_OpenChannelRequest__Output } from './warpdrive/v1/OpenChannelRequest.ts';
 import type { OpenChannelResponse as _warpdrive_v1_OpenChannelResponse, OpenChannelResponse__Output as _warpdrive_v1_OpenChannelResponse__Output } from './warpdrive/v1/OpenChannelResponse.ts';
@@ -88,6 +90,8 @@ export interface ProtoGrpcType {
       ListQueuesResponse: MessageTypeDefinition<_warpdrive_v1_ListQueuesResponse, _warpdrive_v1_ListQueuesResponse__Output>
       ListTenantsRequest: MessageTypeDefinition<_warpdrive_v1_ListTenantsRequest, _warpdrive_v1_ListTenantsRequest__Output>
       ListTenantsResponse: MessageTypeDefinition<_warpdrive_v1_ListTenantsResponse, _warpdrive_v1_ListTenantsResponse__Output>
+      MapRegionRequest: MessageTypeDefinition<_warpdrive_v1_MapRegionRequest, _warpdrive_v1_MapRegionRequest__Output>
+      MapRegionResponse: MessageTypeDefinition<_warpdrive_v1_MapRegionResponse, _warpdrive_v1_MapRegionResponse__Output>
       Mdev: MessageTypeDefinition<_warpdrive_v1_Mdev, _warpdrive_v1_Mdev__Output>
       OpenChannelRequest: MessageTypeDefinition<_warpdrive_v1_OpenChannelRequest, _warpdrive_v1_OpenChannelRequest__Output>
       OpenChannelResponse: MessageTypeDefinition<_warpdrive_v1_OpenChannelResponse, _warpdrive_v1_OpenChannelResponse__Output>

@@ -42,8 +42,8 @@ beforeEach(() => {
   });
 });
 
-afterEach(() => {
-  queue.release();
+afterEach(async () => {
+  await queue.release();
   mapping.unmap();
   memory.close();
 });

@@ -13,6 +13,10 @@ class Host implements SpimdevHost {
   readonly unmapped: number[] = [];
   readonly listeners: (() => void)[] = [];
 
+  check(): never {
+    throw new Error('memory checks no device');
+  }
+
   takeQueue(): never {
     throw new Error('memory takes no queues');
   }
@@ -69,8 +73,8 @@ describe('the memory of a device', () => {
     const ignore = memory.listen(() => {
       settled += 1;
     });
-    memory.add(7, region, 4096);
-    memory.add(7, region, 4096);
+    void memory.add(7, region, 4096);
+    void memory.add(7, region, 4096);
     expect(memory.addressOf(7)).toBe(ADDRESS_PENDING);
     await host.answer(0x1000);
     expect([memory.addressOf(7), settled, host.answers.length]).toEqual([0x1000, 1, 0]);
@@ -88,7 +92,7 @@ describe('the memory of a device', () => {
     memory.listen(() => {
       settled += 1;
     });
-    memory.add(1, region, 4096);
+    void memory.add(1, region, 4096);
     await host.answer(new Error('no room'));
     expect([memory.addressOf(1), settled]).toEqual([ADDRESS_NONE, 1]);
     memory.remove(1);
@@ -97,7 +101,7 @@ describe('the memory of a device', () => {
   });
 
   it('that is removed before it was mapped is unmapped as soon as it is', async () => {
-    memory.add(1, region, 4096);
+    void memory.add(1, region, 4096);
     memory.remove(1);
     region.close();
     await host.answer(0x2000);
@@ -105,9 +109,9 @@ describe('the memory of a device', () => {
   });
 
   it('is mapped anew when the host was lost; an answer of the lost one does not count', async () => {
-    memory.add(1, region, 4096);
+    void memory.add(1, region, 4096);
     await host.answer(0x1000);
-    memory.add(2, region, 4096);
+    void memory.add(2, region, 4096);
     for (const listener of host.listeners) listener();
     expect([memory.addressOf(1), memory.addressOf(2)]).toEqual([ADDRESS_PENDING, ADDRESS_PENDING]);
     await host.answer(new Error('the host is gone'));

@@ -1,6 +1,6 @@
 // The custodian's half on a real kernel: mdevs that come and go, and what is refused.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -16,8 +16,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hardware } from '../../../src/daemon/custodian/hardware.ts';
-import { IovaSpace } from '../../../src/daemon/custodian/iova-space.ts';
 import { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
+import { ParentUse } from '../../../src/daemon/custodian/parent-use.ts';
 import { openMdev } from '../../../src/daemon/custodian/vfio.ts';
 import { parentNames, readParent, readTypeFor, readTypes } from '../../../src/hwdrivers/spimdev/parents.ts';
 import { createSealedMemory } from '../../../src/sys/memory.ts';
@@ -163,21 +163,23 @@ describe('a custodian that was killed', () => {
 
 describe('memory', () => {
   it('is mapped in pieces, at addresses with gaps; two devices of one parent do not collide', async () => {
-    const iovas = new IovaSpace();
-    const first = await startDevice(store, iovas);
-    const second = await startDevice(store, iovas, 'factorial');
+    const use = new ParentUse();
+    const first = await startDevice(store, use);
+    const second = await startDevice(store, use, 'factorial');
     const large = createSealedMemory('large', 9 * 2 ** 20 + 5);
     const at = await Promise.all([
       first.mapMemory(large, 9 * 2 ** 20 + 5),
       second.mapMemory(large, 9 * 2 ** 20 + 5),
     ]);
     expect(at[1] - at[0]).toBe(9 * 2 ** 20 + 2 * 4096);
+    const small = await first.mapMemory(large, 4096);
     await first.unmapMemory(at[0]);
     await expect(first.unmapMemory(at[0])).rejects.toThrow(/nothing is mapped there/);
+    await first.unmapMemory(small);
     // Addresses that don't come from one space do collide: the domain is one.
-    const careless = await startDevice(store, new IovaSpace());
+    const careless = await startDevice(store, new ParentUse());
     await careless.mapMemory(large, 4096);
-    const [intruder] = [await startDevice(store, new IovaSpace(), 'factorial')];
+    const [intruder] = [await startDevice(store, new ParentUse(), 'factorial')];
     await expect(intruder.mapMemory(large, 4096)).rejects.toThrow(/EEXIST.*something else is mapped/);
     for (const device of [first, second, careless, intruder]) await device.close();
     large.close();
@@ -188,35 +190,58 @@ describe('the devices of a configuration', () => {
   it('serve, each by itself; what can not be had is told, and keeps no other from serving', async () => {
     store.close();
     const troubles: string[] = [];
+    const settings = { queuesMax: 2, isDirect: false, allowNoiommu: false };
     const hardware = await Hardware.start(
       {
-        copy0: { parent: PARENT, algorithm: 'copy' },
-        absent0: { parent: 'absent', algorithm: 'copy' },
-        sums0: { parent: PARENT, algorithm: 'crc32' },
-        factorial0: { parent: PARENT, algorithm: 'factorial' },
+        copy0: { parent: PARENT, algorithm: 'copy', ...settings },
+        absent0: { parent: 'absent', algorithm: 'copy', ...settings },
+        sums0: { parent: PARENT, algorithm: 'crc32', ...settings },
+        factorial0: { parent: PARENT, algorithm: 'factorial', ...settings },
       },
-      {
-        stateDir,
-        allowNoiommu: false,
-        onTrouble: (name, { code }) => troubles.push(`${name}: ${code}`),
-      },
+      { stateDir, onTrouble: (name, { code }) => troubles.push(`${name}: ${code}`) },
     );
     expect(troubles).toEqual(['absent0: DEVICE_UNUSABLE', 'sums0: DEVICE_UNUSABLE']);
     expect(readdirSync(devices)).toHaveLength(2);
     const memory = createSealedMemory('region', 8192);
-    const copy = hardware.device('copy0');
-    const factorial = hardware.device('factorial0');
+    const copy = await hardware.device('copy0');
+    const factorial = await hardware.device('factorial0');
     const addresses = [await copy.mapMemory(memory, 8192), await factorial.mapMemory(memory, 8192)];
     expect(new Set(addresses).size).toBe(2);
     memory.close();
     (await copy.takeQueue()).fd.close();
     expect(available()).toBe(2);
-    expect(() => hardware.device('sums0')).toThrow(/no type for this algorithm/);
-    expect(() => hardware.device('other')).toThrow(/NO_SUCH_DEVICE/);
+    await expect(hardware.device('sums0')).rejects.toThrow(/no type for this algorithm/);
+    await expect(hardware.device('other')).rejects.toThrow(/NO_SUCH_DEVICE/);
     await hardware.close();
     expect(readdirSync(devices)).toEqual([]);
     expect(available()).toBe(3);
     store = new MdevStore({ stateDir });
+  });
+});
+
+describe('warpctl mdev', () => {
+  const program = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+  const warpctl = (...words: string[]): { code: number | null; told: Record<string, unknown> } => {
+    const { status, stdout } = spawnSync(process.execPath, [program, '--json', 'mdev', ...words]);
+    return { code: status, told: JSON.parse(stdout.toString()) as Record<string, unknown> };
+  };
+
+  it('makes an mdev and removes it, but not under the hands of who has it open', () => {
+    const uuid = randomUUID();
+    expect(warpctl('create', PARENT, 'copy', '--uuid', uuid)).toMatchObject({ code: 0, told: { uuid } });
+    expect(existsSync(join(devices, uuid))).toBe(true);
+    expect(store.list()).toEqual([]);
+    const held = openSync(groupPathOf(uuid), 'r+');
+    const refused = warpctl('remove', uuid);
+    expect(refused.code).not.toBe(0);
+    expect(refused.told['error']).toMatchObject({
+      code: 'DEVICE_UNUSABLE',
+      found: expect.stringMatching(new RegExp(`is held by ${process.pid} \\(`)) as unknown,
+    });
+    expect(existsSync(join(devices, uuid))).toBe(true);
+    closeSync(held);
+    expect(warpctl('remove', uuid)).toMatchObject({ code: 0, told: { uuid } });
+    expect(existsSync(join(devices, uuid))).toBe(false);
   });
 });
 

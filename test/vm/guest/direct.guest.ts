@@ -3,8 +3,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DirectQueue } from '../../../src/client/direct-queue.ts';
-import { IovaSpace } from '../../../src/daemon/custodian/iova-space.ts';
 import type { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
+import { ParentUse } from '../../../src/daemon/custodian/parent-use.ts';
 import type { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device.ts';
 import { readParent, readTypeFor } from '../../../src/hwdrivers/spimdev/parents.ts';
 import { loadEdu } from './modules.ts';
@@ -25,8 +25,8 @@ let store: MdevStore;
 const tenants: { tenant: Tenant; device: SpimdevDevice }[] = [];
 const devices: SpimdevDevice[] = [];
 
-async function device(iovas?: IovaSpace): Promise<SpimdevDevice> {
-  const started = await startDevice(store, iovas);
+async function device(use?: ParentUse): Promise<SpimdevDevice> {
+  const started = await startDevice(store, use);
   devices.push(started);
   return started;
 }
@@ -135,8 +135,8 @@ describe('one mdev, used by two users at once', () => {
       ['INTERRUPTED', 2, 'maybe'],
     ]);
     expect(queue.inFlight).toBe(0);
-    queue.release();
-    queue.release();
+    await queue.release();
+    await queue.release();
     expect(() => queue.send({ operation: 'factorial', operand: 1 })).toThrow(/RELEASED/);
   });
 });
@@ -146,7 +146,7 @@ describe('a device that separates its users', () => {
 
   it("stops a program that names a neighbour's address; the same address may be used by both", async () => {
     // Spaces of their own: the addresses are the same.
-    const [ofAlice, ofBob] = [await device(new IovaSpace()), await device(new IovaSpace())];
+    const [ofAlice, ofBob] = [await device(new ParentUse()), await device(new ParentUse())];
     expect(ofAlice.mode).toBe('per-process');
     const alice = await tenantOn(ofAlice, ALICE);
     const bob = await tenantOn(ofBob, BOB);

@@ -118,13 +118,13 @@ describe('DMA', () => {
   let destination: TestRegion;
   let memory: DeviceMemory;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     source = new TestRegion(8 * 4096);
     destination = new TestRegion(4 * 4096 + 100);
     memory = new DeviceMemory(device);
     rig = openRig(device, memory);
-    rig.port.addRegion(1, source.memory, source.bytes);
-    rig.port.addRegion(2, destination.memory, destination.bytes);
+    await rig.port.addRegion(1, source.memory, source.bytes);
+    await rig.port.addRegion(2, destination.memory, destination.bytes);
     for (let at = 0; at < source.bytes; at++) source.buffer[at] = (at * 31) & 0xff;
   });
 

@@ -39,7 +39,7 @@ it('the output of a request on one device is the input of the next on another', 
     openSoftPort('soft0', { backend: 'node', requestBytesMax: 65_536, faults }, events, lifeline.held),
   );
   const region = new TestRegion(32_768);
-  for (const { port } of [edu, soft]) port.addRegion(1, region.memory, region.bytes);
+  for (const { port } of [edu, soft]) await port.addRegion(1, region.memory, region.bytes);
   soft.port.addSession(2, { algorithm: 'gzip', kind: 'level', level: 6 });
   const original = Buffer.from('a line that is copied, and then compressed\n'.repeat(100)).subarray(
     0,

@@ -3,7 +3,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IovaSpace } from '../../../src/daemon/custodian/iova-space.ts';
+import { ENGINE_USER, ParentUse, QueueBudget } from '../../../src/daemon/custodian/parent-use.ts';
 import { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
 import { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device.ts';
 import {
@@ -44,10 +44,18 @@ export function openStore(): MdevStore {
 
 export function startDevice(
   store: MdevStore,
-  iovas: IovaSpace = new IovaSpace(),
+  use: ParentUse = new ParentUse(),
   algorithm = 'copy',
 ): Promise<SpimdevDevice> {
-  return SpimdevDevice.start({ parent: PARENT, algorithm, allowNoiommu: false, store, iovas });
+  return SpimdevDevice.start({
+    parent: PARENT,
+    algorithm,
+    allowNoiommu: false,
+    store,
+    use,
+    user: ENGINE_USER,
+    budget: new QueueBudget(64),
+  });
 }
 
 export interface Outcome {
@@ -120,7 +128,9 @@ export class PortRig {
         this.failures.push(found);
         this.#wake();
       },
+      onIdle: () => this.#wake(),
     });
+    this.port.setWanted(true);
   }
 
   get inFlight(): number {

@@ -20,7 +20,7 @@ export default defineConfig({
     // One process for all files: starting one takes longer than most tests.
     isolate: false,
     // Emulated, and maybe on a busy host.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

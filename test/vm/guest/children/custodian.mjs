@@ -1,8 +1,8 @@
 // A custodian that is killed: owns an mdev, has a queue taken and memory mapped, says so, and waits for its end.
 // Arguments: the state folder. Compiled code, as in production.
 
-import { IovaSpace } from '../../../../dist/src/daemon/custodian/iova-space.js';
 import { MdevStore } from '../../../../dist/src/daemon/custodian/mdev-store.js';
+import { ENGINE_USER, ParentUse, QueueBudget } from '../../../../dist/src/daemon/custodian/parent-use.js';
 import { SpimdevDevice } from '../../../../dist/src/daemon/custodian/spimdev-device.js';
 import { createSealedMemory } from '../../../../dist/src/sys/memory.js';
 
@@ -13,7 +13,9 @@ const device = await SpimdevDevice.start({
   algorithm: 'copy',
   allowNoiommu: false,
   store,
-  iovas: new IovaSpace(),
+  use: new ParentUse(),
+  user: ENGINE_USER,
+  budget: new QueueBudget(64),
 });
 await device.takeQueue();
 await device.mapMemory(createSealedMemory('region', 65536), 65536);

@@ -14,6 +14,8 @@ import type { ListDevicesRequest as _warpdrive_v1_ListDevicesRequest, ListDevice
 import type { ListDevicesResponse as _warpdrive_v1_ListDevicesResponse, ListDevicesResponse__Output as _warpdrive_v1_ListDevicesResponse__Output } from '../../warpdrive/v1/ListDevicesResponse.ts';
 import type { ListQueuesRequest as _warpdrive_v1_ListQueuesRequest, ListQueuesRequest__Output as _warpdrive_v1_ListQueuesRequest__Output } from '../../warpdrive/v1/ListQueuesRequest.ts';
 import type { ListQueuesResponse as _warpdrive_v1_ListQueuesResponse, ListQueuesResponse__Output as _warpdrive_v1_ListQueuesResponse__Output } from '../../warpdrive/v1/ListQueuesResponse.ts';
+import type { MapRegionRequest as _warpdrive_v1_MapRegionRequest, MapRegionRequest__Output as _warpdrive_v1_MapRegionRequest__Output } from '../../warpdrive/v1/MapRegionRequest.ts';
+import type { MapRegionResponse as _warpdrive_v1_MapRegionResponse, MapRegionResponse__Output as _warpdrive_v1_MapRegionResponse__Output } from '../../warpdrive/v1/MapRegionResponse.ts';
 import type { OpenChannelRequest as _warpdrive_v1_OpenChannelRequest, OpenChannelRequest__Output as _warpdrive_v1_OpenChannelRequest__Output } from '../../warpdrive/v1/OpenChannelRequest.ts';
 import type { OpenChannelResponse as _warpdrive_v1_OpenChannelResponse, OpenChannelResponse__Output as _warpdrive_v1_OpenChannelResponse__Output } from '../../warpdrive/v1/OpenChannelResponse.ts';
 import type { OpenSessionRequest as _warpdrive_v1_OpenSessionRequest, OpenSessionRequest__Output as _warpdrive_v1_OpenSessionRequest__Output } from '../../warpdrive/v1/OpenSessionRequest.ts';
@@ -83,6 +85,15 @@ export interface BrokerClient extends grpc.Client {
   listQueues(argument: _warpdrive_v1_ListQueuesRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_ListQueuesResponse__Output>): grpc.ClientUnaryCall;
   listQueues(argument: _warpdrive_v1_ListQueuesRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_ListQueuesResponse__Output>): grpc.ClientUnaryCall;
   listQueues(argument: _warpdrive_v1_ListQueuesRequest, callback: grpc.requestCallback<_warpdrive_v1_ListQueuesResponse__Output>): grpc.ClientUnaryCall;
+  
+  MapRegion(argument: _warpdrive_v1_MapRegionRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
+  MapRegion(argument: _warpdrive_v1_MapRegionRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
+  MapRegion(argument: _warpdrive_v1_MapRegionRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
+  MapRegion(argument: _warpdrive_v1_MapRegionRequest, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
+  mapRegion(argument: _warpdrive_v1_MapRegionRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
+  mapRegion(argument: _warpdrive_v1_MapRegionRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
+  mapRegion(argument: _warpdrive_v1_MapRegionRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
+  mapRegion(argument: _warpdrive_v1_MapRegionRequest, callback: grpc.requestCallback<_warpdrive_v1_MapRegionResponse__Output>): grpc.ClientUnaryCall;
   
   OpenChannel(argument: _warpdrive_v1_OpenChannelRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
   OpenChannel(argument: _warpdrive_v1_OpenChannelRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_warpdrive_v1_OpenChannelResponse__Output>): grpc.ClientUnaryCall;
@@ -176,6 +187,8 @@ export interface BrokerHandlers extends grpc.UntypedServiceImplementation {
   
   ListQueues: grpc.handleUnaryCall<_warpdrive_v1_ListQueuesRequest__Output, _warpdrive_v1_ListQueuesResponse>;
   
+  MapRegion: grpc.handleUnaryCall<_warpdrive_v1_MapRegionRequest__Output, _warpdrive_v1_MapRegionResponse>;
+  
   OpenChannel: grpc.handleUnaryCall<_warpdrive_v1_OpenChannelRequest__Output, _warpdrive_v1_OpenChannelResponse>;
   
   OpenSession: grpc.handleUnaryCall<_warpdrive_v1_OpenSessionRequest__Output, _warpdrive_v1_OpenSessionResponse>;
@@ -203,6 +216,7 @@ export interface BrokerDefinition extends grpc.ServiceDefinition {
   GetStatus: MethodDefinition<_warpdrive_v1_GetStatusRequest, _warpdrive_v1_GetStatusResponse, _warpdrive_v1_GetStatusRequest__Output, _warpdrive_v1_GetStatusResponse__Output>
   ListDevices: MethodDefinition<_warpdrive_v1_ListDevicesRequest, _warpdrive_v1_ListDevicesResponse, _warpdrive_v1_ListDevicesRequest__Output, _warpdrive_v1_ListDevicesResponse__Output>
   ListQueues: MethodDefinition<_warpdrive_v1_ListQueuesRequest, _warpdrive_v1_ListQueuesResponse, _warpdrive_v1_ListQueuesRequest__Output, _warpdrive_v1_ListQueuesResponse__Output>
+  MapRegion: MethodDefinition<_warpdrive_v1_MapRegionRequest, _warpdrive_v1_MapRegionResponse, _warpdrive_v1_MapRegionRequest__Output, _warpdrive_v1_MapRegionResponse__Output>
   OpenChannel: MethodDefinition<_warpdrive_v1_OpenChannelRequest, _warpdrive_v1_OpenChannelResponse, _warpdrive_v1_OpenChannelRequest__Output, _warpdrive_v1_OpenChannelResponse__Output>
   OpenSession: MethodDefinition<_warpdrive_v1_OpenSessionRequest, _warpdrive_v1_OpenSessionResponse, _warpdrive_v1_OpenSessionRequest__Output, _warpdrive_v1_OpenSessionResponse__Output>
   ReadRegion: MethodDefinition<_warpdrive_v1_ReadRegionRequest, _warpdrive_v1_ReadRegionResponse, _warpdrive_v1_ReadRegionRequest__Output, _warpdrive_v1_ReadRegionResponse__Output>

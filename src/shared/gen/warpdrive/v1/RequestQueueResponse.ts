@@ -6,6 +6,8 @@ export interface RequestQueueResponse {
   'device'?: (string);
   'depth'?: (number);
   'requestBytesMax'?: (number);
+  'token'?: (Buffer | Uint8Array | string);
+  'queueFormat'?: (string);
 }
 
 export interface RequestQueueResponse__Output {
@@ -13,4 +15,6 @@ export interface RequestQueueResponse__Output {
   'device': (string);
   'depth': (number);
   'requestBytesMax': (number);
+  'token': (Buffer);
+  'queueFormat': (string);
 }

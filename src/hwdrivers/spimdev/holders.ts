@@ -21,6 +21,10 @@ function findHolders(path: string, root = '/'): Holder[] {
   return holders;
 }
 
+export function isHeld(path: string, root = '/'): boolean {
+  return findHolders(path, root).length > 0;
+}
+
 /** "held by 1234 (qemu)", for a hint. */
 export function describeHolders(path: string, root = '/'): string {
   const holders = findHolders(path, root);

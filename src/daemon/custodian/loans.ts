@@ -1,0 +1,151 @@
+// Hardware queues that tenants have whole (direct queues). Each belongs to a queue of a channel, and reaches only what
+// was mapped for its tenant: on an mdev of the tenant's own, see parent-use.ts. A loan outlives engine and broker: no
+// process of ours is between the tenant and its queue. It ends with the custodian, which a kernel stops by itself.
+
+import { directRefusal } from '../../hwdrivers/spimdev/memory-mode.ts';
+import type { TakenQueue } from '../../hwdrivers/spimdev/host.ts';
+import { WarpError } from '../../shared/errors.ts';
+import type { Fd } from '../../sys/fd.ts';
+import type { Hardware } from './hardware.ts';
+import type { SpimdevDevice } from './spimdev-device.ts';
+
+/** Whose queue it is: numbers of the channel, and of the queue in it. */
+export interface LoanName {
+  readonly channel: number;
+  readonly queue: number;
+}
+
+interface LoanRequest extends LoanName {
+  readonly device: string;
+  readonly tenant: string;
+  readonly deadlineMillis: number;
+}
+
+interface Loan {
+  readonly device: string;
+  readonly tenant: string;
+  readonly owned: SpimdevDevice;
+  readonly queueId: number;
+  /** The device's addresses of regions, by the engine's handles; each settles when it is mapped, or can't be. */
+  readonly addresses: Map<number, Promise<number>>;
+}
+
+export class Loans {
+  readonly #hardware: Hardware;
+  readonly #loans = new Map<string, Loan>();
+  /** Loans, and calls for one, by device and tenant: the last one ends the tenant's mdev. */
+  readonly #users = new Map<string, number>();
+
+  constructor(hardware: Hardware) {
+    this.#hardware = hardware;
+  }
+
+  /**
+   * Lends a hardware queue, whose descriptor is the caller's. Throws UNSUPPORTED where the device can't be lent whole,
+   * NO_HARDWARE_QUEUE where none is free in time, or the device is others' too and doesn't separate them.
+   */
+  async lend({ device, tenant, channel, queue, deadlineMillis }: LoanRequest): Promise<TakenQueue> {
+    this.#enter(device, tenant);
+    try {
+      const owned = await this.#hardware.deviceFor(device, tenant);
+      const operation = `lend a hardware queue of "${device}"`;
+      check(owned, { isStoppable: true }, operation);
+      const taken = await owned.takeQueue({ deadlineMillis });
+      try {
+        check(owned, taken, operation);
+      } catch (error) {
+        taken.fd.close();
+        await owned.returnQueue(taken.id);
+        throw error;
+      }
+      const loan = { device, tenant, owned, queueId: taken.id, addresses: new Map() };
+      this.#loans.set(keyOf({ channel, queue }), loan);
+      return taken;
+    } catch (error) {
+      this.#leave(device, tenant);
+      throw error;
+    }
+  }
+
+  /** Resolves when the queue is stopped and what it reached unmapped. Nothing happens where nothing is lent. */
+  async end(name: LoanName): Promise<void> {
+    const loan = this.#loans.get(keyOf(name));
+    if (loan === undefined) return;
+    this.#loans.delete(keyOf(name));
+    const { device, tenant, owned, queueId, addresses } = loan;
+    await owned.returnQueue(queueId);
+    for (const address of addresses.values()) await unmapWhenMapped(owned, address);
+    this.#leave(device, tenant);
+  }
+
+  /** Ends all but these: an engine knows which of them its channels have. */
+  async endOthers(known: readonly LoanName[]): Promise<void> {
+    const keys = new Set(known.map(keyOf));
+    for (const key of this.#loans.keys()) {
+      const [channel, queue] = key.split(':').map(Number) as [number, number];
+      if (!keys.has(key)) await this.end({ channel, queue });
+    }
+  }
+
+  /** Makes a region reachable for a queue; closes its descriptor. The device's address; the same for the same region. */
+  async map(name: LoanName, region: number, memory: Fd, bytes: number): Promise<number> {
+    try {
+      const loan = this.#loans.get(keyOf(name));
+      if (loan === undefined) throw new WarpError('NO_SUCH_QUEUE', { operation: `map region ${region}` });
+      let address = loan.addresses.get(region);
+      if (address === undefined) {
+        address = loan.owned.mapMemory(memory, bytes);
+        loan.addresses.set(region, address);
+        address.catch(() => loan.addresses.delete(region));
+      }
+      return await address;
+    } finally {
+      memory.close();
+    }
+  }
+
+  /** Resolves when the queue can't reach the region any more. */
+  async unmap(name: LoanName, region: number): Promise<void> {
+    const loan = this.#loans.get(keyOf(name));
+    const address = loan?.addresses.get(region);
+    if (loan === undefined || address === undefined) return;
+    loan.addresses.delete(region);
+    await unmapWhenMapped(loan.owned, address);
+  }
+
+  #enter(device: string, tenant: string): void {
+    const user = `${device} ${tenant}`;
+    this.#users.set(user, (this.#users.get(user) ?? 0) + 1);
+  }
+
+  #leave(device: string, tenant: string): void {
+    const user = `${device} ${tenant}`;
+    const left = (this.#users.get(user) ?? 0) - 1;
+    if (left > 0) {
+      this.#users.set(user, left);
+      return;
+    }
+    this.#users.delete(user);
+    // The mdev may take its time; another one can be made meanwhile.
+    void this.#hardware.endFor(device, tenant);
+  }
+}
+
+async function unmapWhenMapped(owned: SpimdevDevice, address: Promise<number>): Promise<void> {
+  const mapped = await address.catch(() => undefined);
+  if (mapped !== undefined) await owned.unmapMemory(mapped);
+}
+
+function keyOf({ channel, queue }: LoanName): string {
+  return `${channel}:${queue}`;
+}
+
+function check(
+  { mode }: SpimdevDevice,
+  { isStoppable }: { readonly isStoppable: boolean },
+  operation: string,
+): void {
+  const found = directRefusal(mode, { isOneTenantOnly: true, isStoppable });
+  if (found === undefined) return;
+  throw new WarpError('UNSUPPORTED', { operation, found, hint: 'request a shared queue' });
+}
