@@ -93,7 +93,7 @@ export function onReload(act: () => void): void {
  */
 export async function takeRole(role: string, { runtimeDir, isStandby }: RoleOptions): Promise<Fd> {
   // It may have gone while this process loaded its code.
-  if (process.connected === false) endAtOnce();
+  if (process.send !== undefined && !process.connected) endAtOnce();
   process.once('disconnect', endAtOnce);
   const path = join(runtimeDir, `${role}.lock`);
   const lock = new Fd(openSync(path, 'a+', 0o600), `${role} lock`);
