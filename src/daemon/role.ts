@@ -75,6 +75,7 @@ export function endWhenTold(log: Logger, stop: (reason: string) => Promise<void>
   process.on('message', ({ type }: SupervisorMessage) => {
     if (type === 'stop') end('told by the supervisor');
   });
+  process.off('disconnect', endAtOnce);
   process.once('disconnect', () => {
     if (!isStopping) end('the supervisor is gone');
   });
@@ -93,6 +94,9 @@ export function onReload(act: () => void): void {
  * the first one's process number, or, as a standby, waits for its end. Keep the lock until the sockets are closed.
  */
 export async function takeRole(role: string, { runtimeDir, isStandby }: RoleOptions): Promise<Fd> {
+  // It may have gone while this process loaded its code.
+  if (process.send !== undefined && !process.connected) endAtOnce();
+  process.once('disconnect', endAtOnce);
   const path = join(runtimeDir, `${role}.lock`);
   const lock = new Fd(openSync(path, 'a+', 0o600), `${role} lock`);
   if (isStandby) await standBy(path, lock);
@@ -115,17 +119,17 @@ function holderOf(path: string): number {
   return Number(readFileSync(path, 'utf8'));
 }
 
-/** Resolves when nobody else has the lock any more. Nothing is in order yet that would have to be undone. */
+/** Without its supervisor a process that has set up nothing yet would wait for the others for good. */
+const endAtOnce = (): void => process.exit(0);
+
+/** Resolves when nobody else has the lock any more. */
 async function standBy(path: string, lock: Fd): Promise<void> {
   const onMessage = ({ type }: SupervisorMessage): void => {
     if (type === 'ping') tell({ type: 'pong' });
   };
-  const onDisconnect = (): void => process.exit(0);
   process.on('message', onMessage);
-  process.once('disconnect', onDisconnect);
   while (!tryLock(lock)) await lockMayBeFree(path);
   process.off('message', onMessage);
-  process.off('disconnect', onDisconnect);
 }
 
 /** Resolves when the process that the file names has ended; after a while in any case, since it may name an earlier one. */

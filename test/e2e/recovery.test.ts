@@ -209,6 +209,14 @@ describe('the standby of the engine', () => {
     expect(restarts(started, 'engine')).toBe(0);
   });
 
+  it('ends where everything else does', async () => {
+    const started = await start();
+    const standby = await appearance(started);
+    for (const pid of [started.process.pid as number, ...Object.values(started.pids)])
+      process.kill(pid, 'SIGKILL');
+    await eventually('it is gone', () => !existsSync(`/proc/${standby}`));
+  });
+
   it('dies with it: a third engine takes over', async () => {
     const started = await start();
     const connection = await open(started);
