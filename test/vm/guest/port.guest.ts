@@ -94,6 +94,8 @@ describe('hardware queues', () => {
     const taken = [await device.takeQueue(), await device.takeQueue(), await device.takeQueue()];
     expect(available()).toBe(0);
     rig = openRig(device);
+    // The port is in line once what it has asked for is under way.
+    await new Promise(setImmediate);
     const order: string[] = [];
     const late = device.takeQueue({ deadlineMillis: 50 }).catch((error: Error) => order.push(error.message));
     const last = device.takeQueue().then(({ fd }) => {
