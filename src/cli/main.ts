@@ -7,7 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { Administration, connect, type Connection, WarpError } from '../client/index.ts';
 import { packageVersion } from '../shared/package-files.ts';
 import type { Picture } from '../shared/picture.ts';
-import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
+import { findRuntimeDir } from '../shared/runtime-paths.ts';
 import { drain, reload, revoke, showOwnMdevs } from './administer.ts';
 import { showDevices } from './devices.ts';
 import { runDoctor } from './doctor/doctor.ts';
@@ -100,7 +100,7 @@ program
   .description('tell what this host has for WarpDrive, whether that is fine, and what to do; needs no daemon')
   .option(...rootOption)
   .action(async ({ root }: { readonly root: string }) => {
-    const { runtimeDir = defaultRuntimeDir(process.env, process.getuid?.() ?? 0) } =
+    const { runtimeDir = findRuntimeDir(process.env, process.getuid?.() ?? 0) } =
       program.opts<GlobalOptions>();
     process.exitCode = await runDoctor(output, { root: resolve(root), runtimeDir: resolve(runtimeDir) });
   });
@@ -207,7 +207,7 @@ function addLevelOptions(command: Command): void {
 
 function takePicture(): Promise<Picture> {
   const { runtimeDir, timeout } = program.opts<GlobalOptions>();
-  const folder = runtimeDir ?? defaultRuntimeDir(process.env, process.getuid?.() ?? 0);
+  const folder = runtimeDir ?? findRuntimeDir(process.env, process.getuid?.() ?? 0);
   return readPicture(resolve(folder), timeout);
 }
 

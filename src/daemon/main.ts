@@ -7,7 +7,9 @@ import { Command, Option } from 'commander';
 import { asWarpError, WarpError } from '../shared/errors.ts';
 import { packageVersion } from '../shared/package-files.ts';
 import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
-import { createLog, logLevels, type RoleOptions } from './role.ts';
+import { createLog, logLevels } from './log.ts';
+import type { RoleOptions } from './role.ts';
+import { userNumber } from './config/users.ts';
 import { ChildEndedError, type Role, roles, Supervisor } from './supervisor.ts';
 
 /** Each role loads its own code only: a process starts faster, and holds nothing that it doesn't use. */
@@ -22,6 +24,8 @@ interface Options {
   readonly config?: string;
   readonly logLevel: string;
   readonly checkConfig?: string;
+  readonly brokerUser?: string;
+  readonly engineUser?: string;
 }
 
 const program = new Command('warpdrived')
@@ -37,6 +41,8 @@ const program = new Command('warpdrived')
     new Option('--log-level <level>', 'least severe message to log').choices(logLevels).default('info'),
   )
   .option('--check-config <file>', 'check a configuration and exit: 0 if it is valid, 2 if not')
+  .option('--broker-user <name>', 'for a role: the user that the broker runs as; without it, this one')
+  .option('--engine-user <name>', 'for a role: the user that the engine runs as; without it, this one')
   .argument('[role]', `one of ${roles.join(', ')}: be only that process, under a supervisor of your own`)
   .action(async (role: string | undefined, options: Options) => {
     if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
@@ -44,6 +50,8 @@ const program = new Command('warpdrived')
       runtimeDir: resolve(options.runtimeDir),
       configPath: options.config === undefined ? undefined : resolve(options.config),
       logLevel: options.logLevel,
+      brokerUid: userNumber(options.brokerUser),
+      engineUid: userNumber(options.engineUser),
     };
     mkdirSync(roleOptions.runtimeDir, { recursive: true, mode: 0o755 });
     if (role === undefined) return supervise(roleOptions);

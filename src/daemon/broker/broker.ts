@@ -15,7 +15,8 @@ import {
   type ProcessName,
 } from '../contracts.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { createLog } from '../log.ts';
+import { endWhenTold, lockRole, type RoleOptions, tellReady, tellStarting } from '../role.ts';
 import { FdServer, type Identify } from './fd-server.ts';
 import { AdminService } from './admin.ts';
 import { Calls } from './calls.ts';
@@ -71,6 +72,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
+  tellStarting('waiting for the engine');
   const tenants = present<TenantBook>(book, 'the configuration');
   const { configuration } = tenants;
 
@@ -189,8 +191,8 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const metrics = new MetricsServer(() => service.picture(), log);
   await metrics.listen(configuration.metrics, options.runtimeDir);
 
-  endWhenTold(log, async () => {
-    if (engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
+  endWhenTold(log, async (ending) => {
+    if (ending === 'stop' && engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
     unix.close();
     tls?.close();
     grpc.close();
@@ -203,7 +205,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     lock.close();
   });
   log.info({ devices: Object.keys(configuration.devices) }, 'broker ready');
-  tellReady();
+  tellReady({ figures: () => `${connections.size} connections, ${service.clients.size} channels` });
 }
 
 async function listenForTls(

@@ -13,7 +13,8 @@ import { readConfiguration } from '../config/config.ts';
 import { type Configuration, configurationSchema } from '../config/schema.ts';
 import { requestBytesMax } from '../config/tenants.ts';
 
-const KEPT_FILE = 'configuration.json';
+/** In the runtime folder. */
+const KEPT_FILE = 'custodian/configuration.json';
 
 /** Who is told of another configuration; resolves when it holds there. */
 export type Follower = (configuration: Configuration) => Promise<unknown>;

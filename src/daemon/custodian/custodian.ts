@@ -10,7 +10,9 @@ import type { Fd } from '../../sys/fd.ts';
 import { custodianContract, followerContract, vaultContract } from '../contracts.ts';
 import { type Handlers, Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
-import { createLog, endWhenTold, lockRole, onReload, type RoleOptions, tellReady } from '../role.ts';
+import { createLog } from '../log.ts';
+import { endWhenTold, lockRole, onReload, type RoleOptions, tellReady } from '../role.ts';
+import { callersByUid, contractFor } from './callers.ts';
 import { ConfigurationInForce, type Follower } from './configuration.ts';
 import { identifyProcess } from './processes.ts';
 import { Vault } from './vault.ts';
@@ -58,11 +60,13 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
     links.set(link, follower);
     configuration.followers.add(follower);
   };
-  const ownUids = new Set([0, process.getuid?.() ?? 0]);
-  const server = await LinkServer.listen(join(options.runtimeDir, CUSTODIAN_SOCKET), ownUids, (sockets) => {
+  const callers = callersByUid(options);
+  const path = join(options.runtimeDir, CUSTODIAN_SOCKET);
+  const server = await LinkServer.listen(path, new Set(callers.keys()), (sockets, uid) => {
     let link: PeerLink | undefined = undefined;
     const handlers = handlersFor(() => present(link, 'the link that called'));
-    link = new Link('peer', sockets, { serves: custodianContract, calls: peerContract }, handlers);
+    const serves = contractFor(present(callers.get(uid), 'an allowed user'));
+    link = new Link('peer', sockets, { serves, calls: peerContract }, handlers);
     const opened = link;
     links.set(opened, undefined);
     opened.onClose = () => {
@@ -71,19 +75,21 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
       links.delete(opened);
     };
   });
-  endWhenTold(log, () => {
+  endWhenTold(log, (ending) => {
     server.close();
     for (const link of links.keys()) link.close('the custodian stops');
     vault.close();
-    configuration.close();
+    if (ending === 'stop') configuration.close();
     lock.close();
     return Promise.resolve();
   });
-  onReload(() => {
+  onReload(() =>
     configuration.reload({ isDry: false, by: { by: 'SIGHUP' } }).catch((error: unknown) => {
       log.error({ err: error }, 'the configuration was not reloaded: what is in force stays');
-    });
-  });
+    }),
+  );
   log.info({ devices: Object.keys(configuration.current.devices) }, 'custodian ready');
-  tellReady();
+  tellReady({
+    figures: () => `${links.size} processes connected, ${vault.size} descriptors kept for the engine`,
+  });
 }

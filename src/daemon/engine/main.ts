@@ -14,7 +14,8 @@ import { brokerContract, custodianContract, engineContract, vaultContract } from
 import { Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endWhenTold, lockRole, type RoleOptions, tellReady } from '../role.ts';
+import { createLog } from '../log.ts';
+import { endWhenTold, lockRole, type RoleOptions, tellReady, tellStarting } from '../role.ts';
 import { adoptAll } from './adoption.ts';
 import { Device } from './device.ts';
 import { Engine } from './engine.ts';
@@ -27,6 +28,8 @@ import { Returned, Vault } from './vault.ts';
 
 /** How long requests in flight may take to finish when the engine is stopped by itself, milliseconds. */
 const DRAIN_MILLIS = 5_000;
+/** How long requests inside a device may take to finish when another engine is to go on, milliseconds. */
+const REST_MILLIS = 2_000;
 /** The kernel kills the workers of a dead engine at once: more than this means that one can't die, milliseconds. */
 const WORKERS_MILLIS_MAX = 2_000;
 
@@ -61,6 +64,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     },
   );
   await custodian.connect();
+  tellStarting('taking over from the engine before');
   const configuration = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'configuration', { isFollowing: false });
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
@@ -102,8 +106,8 @@ export async function runEngine(options: RoleOptions): Promise<void> {
 
   const service = new EngineService(engine, leases);
   let broker: Link<typeof engineContract, typeof brokerContract> | undefined;
-  const ownUids = new Set([0, process.getuid?.() ?? 0]);
-  const server = await LinkServer.listen(join(options.runtimeDir, ENGINE_SOCKET), ownUids, (sockets) => {
+  const brokerUids = new Set([options.brokerUid ?? process.getuid?.() ?? 0]);
+  const server = await LinkServer.listen(join(options.runtimeDir, ENGINE_SOCKET), brokerUids, (sockets) => {
     // One broker at a time: a new one has taken the place of one that is gone, noticed or not.
     broker?.close('another broker has connected');
     const link = new Link('broker', sockets, { serves: engineContract, calls: brokerContract }, service);
@@ -120,7 +124,14 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     };
   });
 
-  endWhenTold(log, async () => {
+  endWhenTold(log, async (ending) => {
+    if (ending === 'restart') {
+      server.close();
+      await service.rest({ timeoutMillis: REST_MILLIS });
+      await vault.kept();
+      // Its channels are the next engine's, which finds them in vault and ledger.
+      return;
+    }
     await service.drain({ timeoutMillis: DRAIN_MILLIS });
     server.close();
     broker?.close('the engine stops');
@@ -130,7 +141,15 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     lock.close();
   });
   log.info({ devices: engine.devices.map(({ name }) => name) }, 'engine ready');
-  tellReady((answer) => engine.whenWorked(answer));
+  tellReady({
+    whenWorked: (done) => engine.whenWorked(done),
+    figures: () => {
+      const { devices, channels } = service.status();
+      const sum = (key: 'queuesLent' | 'inFlight' | 'completed'): number =>
+        devices.reduce((total, device) => total + device[key], 0);
+      return `${channels} channels, ${sum('queuesLent')} queues, ${sum('inFlight')} requests in flight, ${sum('completed')} completed`;
+    },
+  });
 }
 
 function openDevices(
