@@ -3,11 +3,9 @@
 
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command, Option } from 'commander';
 import { asWarpError, WarpError } from '../shared/errors.ts';
-import { packageVersion } from '../shared/package-files.ts';
-import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
-import { createLog, logLevels } from './log.ts';
+import { createLog } from './log.ts';
+import { type Options, program } from './command-line.ts';
 import type { RoleOptions } from './role.ts';
 import { userNumber } from './config/users.ts';
 import { ChildEndedError, type Role, roles, Supervisor } from './supervisor.ts';
@@ -19,47 +17,22 @@ const runners: Readonly<Record<Role, (options: RoleOptions) => Promise<void>>> =
   broker: async (options) => (await import('./broker/broker.ts')).runBroker(options),
 };
 
-interface Options {
-  readonly runtimeDir: string;
-  readonly config?: string;
-  readonly logLevel: string;
-  readonly checkConfig?: string;
-  readonly brokerUser?: string;
-  readonly engineUser?: string;
-}
-
-const program = new Command('warpdrived')
-  .description('Lends the hardware queues of accelerators to processes that do not trust each other.')
-  .version(packageVersion)
-  .option(
-    '--runtime-dir <folder>',
-    'folder of the sockets',
-    defaultRuntimeDir(process.env, process.getuid?.() ?? 0),
-  )
-  .option('--config <file>', 'configuration (TOML); without it, the devices "soft0" and "null0"')
-  .addOption(
-    new Option('--log-level <level>', 'least severe message to log').choices(logLevels).default('info'),
-  )
-  .option('--check-config <file>', 'check a configuration and exit: 0 if it is valid, 2 if not')
-  .option('--broker-user <name>', 'for a role: the user that the broker runs as; without it, this one')
-  .option('--engine-user <name>', 'for a role: the user that the engine runs as; without it, this one')
-  .argument('[role]', `one of ${roles.join(', ')}: be only that process, under a supervisor of your own`)
-  .action(async (role: string | undefined, options: Options) => {
-    if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
-    const roleOptions: RoleOptions = {
-      runtimeDir: resolve(options.runtimeDir),
-      configPath: options.config === undefined ? undefined : resolve(options.config),
-      logLevel: options.logLevel,
-      brokerUid: userNumber(options.brokerUser),
-      engineUid: userNumber(options.engineUser),
-    };
-    mkdirSync(roleOptions.runtimeDir, { recursive: true, mode: 0o755 });
-    if (role === undefined) return supervise(roleOptions);
-    const runner = Object.hasOwn(runners, role) ? runners[role as Role] : undefined;
-    if (runner === undefined) return program.error(`error: no role "${role}"; there are ${roles.join(', ')}`);
-    process.title = `warpdrive-${role}`;
-    return runner(roleOptions);
-  });
+program.action(async (role: string | undefined, options: Options) => {
+  if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
+  const roleOptions: RoleOptions = {
+    runtimeDir: resolve(options.runtimeDir),
+    configPath: options.config === undefined ? undefined : resolve(options.config),
+    logLevel: options.logLevel,
+    brokerUid: userNumber(options.brokerUser),
+    engineUid: userNumber(options.engineUser),
+  };
+  mkdirSync(roleOptions.runtimeDir, { recursive: true, mode: 0o755 });
+  if (role === undefined) return supervise(roleOptions);
+  const runner = Object.hasOwn(runners, role) ? runners[role as Role] : undefined;
+  if (runner === undefined) return program.error(`error: no role "${role}"; there are ${roles.join(', ')}`);
+  process.title = `warpdrive-${role}`;
+  return runner(roleOptions);
+});
 
 async function checkConfiguration(path: string): Promise<void> {
   const { readConfiguration } = await import('./config/config.ts');

@@ -12,8 +12,12 @@ import { connectLink, LinkServer } from '../../../src/daemon/link-sockets.ts';
 const folder = mkdtempSync(join(tmpdir(), 'warpdrive-test-'));
 const ownUid = process.getuid?.() ?? 0;
 let server: LinkServer | undefined;
+const accepted: { close(reason: string): void }[] = [];
 
-afterEach(() => server?.close());
+afterEach(() => {
+  for (const link of accepted.splice(0)) link.close('done');
+  server?.close();
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Serves the calls of the contract that `uids` leave to this process; returns a link from it. */
@@ -22,7 +26,9 @@ async function connect(uids: { brokerUid: number | undefined; engineUid: number 
   const handlers = { giveBack: () => ({}), identify: () => ({ process: null }) };
   server = await LinkServer.listen(join(folder, 'sock'), new Set(callers.keys()), (sockets, uid) => {
     const serves = contractFor(callers.get(uid) ?? []);
-    new Link('peer', sockets, { serves, calls: {} }, handlers as unknown as Handlers<typeof serves>);
+    accepted.push(
+      new Link('peer', sockets, { serves, calls: {} }, handlers as unknown as Handlers<typeof serves>),
+    );
   });
   const sockets = await connectLink(join(folder, 'sock'));
   return new Link('custodian', sockets, { serves: {}, calls: custodianContract }, {});
