@@ -29,6 +29,14 @@ printf '#!/bin/sh\nexec "%s" "%s" "$$@"\n' '$(NODE)' '$(LIB)/dist/src/$(2)' > '$
 chmod 755 '$(DESTDIR)$(PREFIX)/bin/$(1)'
 endef
 
+# $(call prune,FOLDER): of the packages, leaves what runs and the licences.
+define prune
+find '$(1)' -depth -type d \( -name test -o -name bin -o -name .bin -o -name docs -o -name benchmarks -o -name @types \) -exec rm -rf {} +
+find '$(1)' -type f ! \( -name '*.js' -o -name '*.cjs' -o -name '*.mjs' -o -name '*.json' -o -name '*.node' -o -name '*.proto' -o -iname 'licen[sc]e*' -o -iname 'notice*' \) -delete
+rm -f '$(1)/pino/bin.js'
+find '$(1)' -depth -type d -empty -delete
+endef
+
 .PHONY: install uninstall
 
 install:
@@ -38,6 +46,7 @@ install:
 	cp -R dist/src '$(DESTDIR)$(LIB)/dist/src'
 	cp -R proto package.json '$(DESTDIR)$(LIB)/'
 	cp -R node_modules '$(DESTDIR)$(LIB)/node_modules'
+	$(call prune,$(DESTDIR)$(LIB)/node_modules)
 	$(call command,warpdrived,daemon/main.js)
 	$(call command,warpctl,cli/main.js)
 	for unit in $(UNIT_NAMES); do sed 's|/usr/bin/|$(PREFIX)/bin/|' "systemd/$$unit" > "$(DESTDIR)$(UNITS)/$$unit" && chmod 644 "$(DESTDIR)$(UNITS)/$$unit" || exit 1; done

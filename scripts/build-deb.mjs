@@ -42,13 +42,12 @@ try {
 
   const image = join(work, 'image');
   run('make', ['install', `DESTDIR=${image}`, 'PREFIX=/usr', `NODE=${NODE}`], { cwd: unpacked });
-  rmSync(join(image, 'usr/lib/warpdrive/node_modules/.package-lock.json'), { force: true });
   addRuntime(image);
   addDocuments(image);
   addControl(image);
   const file = join(output, `warpdrive_${version}_amd64.deb`);
   const epoch = process.env['SOURCE_DATE_EPOCH'] ?? run('git', ['log', '-1', '--format=%ct']).trim();
-  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z3', '--build', image, file], {
+  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z1', '--build', image, file], {
     env: { ...process.env, SOURCE_DATE_EPOCH: epoch },
   });
   process.stdout.write(`${file}\n`);
@@ -65,6 +64,7 @@ function addRuntime(image) {
   const binary = join(image, NODE);
   mkdirSync(join(binary, '..'), { recursive: true });
   cpSync(join(unpacked, 'bin/node'), binary);
+  run('strip', ['--strip-unneeded', binary]);
   cpSync(join(unpacked, 'LICENSE'), join(image, 'usr/share/doc/warpdrive/node-LICENSE'));
 }
 
@@ -77,6 +77,9 @@ function addDocuments(image) {
     .trim()
     .split('\n');
   run('gzip', ['-9n', ...pages]);
+  const overrides = join(image, 'usr/share/lintian/overrides');
+  mkdirSync(overrides, { recursive: true });
+  cpSync(join(debian, 'lintian-overrides'), join(overrides, 'warpdrive'));
 }
 
 function addControl(image) {

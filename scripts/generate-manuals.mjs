@@ -88,7 +88,7 @@ const pages = [
 for (const name of ['man', 'completions']) mkdirSync(join(folder, name), { recursive: true });
 for (const [head, lines] of pages) {
   const path = join(folder, 'man', `${head.name}.${head.number}`);
-  writeFileSync(path, page({ ...head, date, version }, lines));
+  writeFileSync(path, page(Object.assign(head, { date, version }), lines));
 }
 writeFileSync(join(folder, 'completions/warpctl'), completion(warpctl));
 const roles = ['custodian', 'engine', 'broker'];

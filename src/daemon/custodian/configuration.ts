@@ -70,11 +70,16 @@ export class ConfigurationInForce {
     }
   }
 
+  /** Without it the next custodian depends on the file: worth a line in the log, not an end. */
   #keep(configuration: Configuration): void {
     const fresh = `${this.#keptPath}.new`;
-    rmSync(fresh, { force: true });
-    writeFileSync(fresh, JSON.stringify(configuration), { mode: 0o600, flag: 'wx' });
-    renameSync(fresh, this.#keptPath);
+    try {
+      rmSync(fresh, { force: true });
+      writeFileSync(fresh, JSON.stringify(configuration), { mode: 0o600, flag: 'wx' });
+      renameSync(fresh, this.#keptPath);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the configuration in force could not be kept in the runtime folder');
+    }
   }
 
   /**
