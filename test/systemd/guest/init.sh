@@ -22,4 +22,4 @@ busybox mkdir -p /host/exchange
 share exchange /host/exchange rw,cache=none
 busybox cp /host/exchange/warpdrive-scenario.service /host/etc/systemd/system/
 for folder in proc sys dev; do mount -o move "/$folder" "/host/$folder"; done
-exec busybox switch_root /host /lib/systemd/systemd systemd.unit=warpdrive-scenario.service
+exec busybox switch_root /host /lib/systemd/systemd --unit=warpdrive-scenario.service
