@@ -1,4 +1,4 @@
-// The package under a real systemd, in a virtual machine: installed, used, reloaded, killed, stopped, restarted,
+// The package under a real systemd, in a virtual machine or a container: installed, used, reloaded, killed, stopped, restarted,
 // upgraded and removed, while clients of ordinary users work. See guest/scenario.mjs.
 
 import { execFileSync } from 'node:child_process';
@@ -7,14 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareKernel } from '../vm/debian-kernel.ts';
-import { projectFolder, runsFolder } from '../vm/folders.ts';
+import { cacheFolder, projectFolder, runsFolder } from '../vm/folders.ts';
 import { runGuest } from '../vm/guest.ts';
 import { buildInitramfs } from '../vm/initramfs.ts';
 import { checkTools, runTool } from '../vm/tools.ts';
+import { runContainer } from './container.ts';
 import { prepareDebianRoot } from './debian-root.ts';
 
-const GUEST_MILLIS_MAX = 3_000_000;
+const MACHINE_MILLIS_MAX = 3_000_000;
+/** `npm run test:systemd:container`: the host's kernel, in minutes. Otherwise a kernel of its own, emulated. */
+const isContainer = process.env['WARPDRIVE_TEST_MACHINE'] === 'container';
 const guestFolder = join(projectFolder, 'test/systemd/guest');
+const deb = join(cacheFolder, 'warpdrive.deb');
 const exchange = join(runsFolder, 'systemd');
 
 /** What is an error in the journal and is meant to be: each says which step of the scenario makes it. */
@@ -33,31 +37,24 @@ interface JournalLine {
 }
 
 beforeAll(async () => {
-  checkTools({ mmdebstrap: 'mmdebstrap', strip: 'binutils' });
-  const kernel = await prepareKernel();
+  const container = isContainer ? { 'systemd-nspawn': 'systemd-container' } : {};
+  checkTools({ mmdebstrap: 'mmdebstrap', strip: 'binutils', lintian: 'lintian', ...container });
   const root = await prepareDebianRoot();
-  const initramfs = await buildInitramfs(
-    kernel,
-    join(guestFolder, 'init.sh'),
-    join(kernel.folder, 'systemd'),
-  );
   const files = join(runsFolder, 'systemd-files');
   await rm(files, { recursive: true, force: true });
   await mkdir(files, { recursive: true });
   await buildPackages(files);
   for (const name of await readdir(guestFolder)) await copyFile(join(guestFolder, name), join(files, name));
-  await runGuest({
+  const script = await readFile(join(guestFolder, 'run.sh'), 'utf8');
+  const machine = { root, exchange, files, script, limitMillis: MACHINE_MILLIS_MAX };
+  if (isContainer) return runContainer(machine);
+  const kernel = await prepareKernel();
+  const initramfs = await buildInitramfs(
     kernel,
-    initramfs,
-    root,
-    files,
-    exchange,
-    script: await readFile(join(guestFolder, 'run.sh'), 'utf8'),
-    devices: [],
-    hasIommu: false,
-    memoryMebibytes: 3_072,
-    limitMillis: GUEST_MILLIS_MAX,
-  });
+    join(guestFolder, 'init.sh'),
+    join(kernel.folder, 'systemd'),
+  );
+  await runGuest({ ...machine, kernel, initramfs, devices: [], hasIommu: false, memoryMebibytes: 3_072 });
 });
 
 /** The package, and the same as a newer version; not compressed, which an emulated processor would have to undo. */
@@ -68,6 +65,7 @@ async function buildPackages(folder: string): Promise<void> {
       cwd: projectFolder,
       encoding: 'utf8',
     });
+    await copyFile(built.trim(), deb);
     const image = join(work, 'image');
     await runTool('dpkg-deb', ['-R', built.trim(), image]);
     const pack = (name: string) =>
@@ -83,6 +81,12 @@ async function buildPackages(folder: string): Promise<void> {
 }
 
 const read = async (name: string) => (await readFile(join(exchange, name), 'utf8')).trim();
+
+describe('the package', () => {
+  it('has no mistake that lintian calls an error', { timeout: 1_200_000 }, async () => {
+    expect((await runTool('lintian', ['--fail-on', 'error', deb])).toString()).not.toMatch(/^E:/m);
+  });
+});
 
 describe('the package under systemd', () => {
   it('installs', async () => {

@@ -1,10 +1,10 @@
 # As root in the guest, under systemd. What the host reads: install.code, scenario.code, remove.code, journal.json.
 cd /exchange
 # Emulated: everything takes its time, and that is no reason to call a part hung.
-for part in custodian engine broker; do
+if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine broker; do
   mkdir -p /etc/systemd/system/warpdrive-$part.service.d
   printf '[Service]\nTimeoutStartSec=300\nTimeoutStopSec=120\nWatchdogSec=40\n' > /etc/systemd/system/warpdrive-$part.service.d/emulated.conf
-done
+done; fi
 for number in 1000 1001; do echo "user$number:x:$number:$number::/tmp:/bin/sh" >> /etc/passwd; done
 
 dpkg -i --force-unsafe-io first.deb; echo $? > install.code
