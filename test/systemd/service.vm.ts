@@ -95,9 +95,8 @@ describe('the package under systemd', () => {
 
   it('serves clients through all that happens to it', async () => {
     const tap = await read('scenario.tap');
-    const steps =
-      (await readFile(join(guestFolder, 'scenario.mjs'), 'utf8')).match(/^ {0,2}await test\(/gm)?.length ?? 0;
-    expect(Number(/^# pass (\d+)$/m.exec(tap)?.[1]), tap).toBeGreaterThanOrEqual(steps);
+    expect(Number(/^# pass (\d+)$/m.exec(tap)?.[1]), tap).toBeGreaterThan(0);
+    expect(tap).toMatch(/^# fail 0$/m);
     expect(await read('scenario.code'), tap).toBe('0');
   });
 
