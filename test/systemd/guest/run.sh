@@ -13,7 +13,7 @@ dpkg -i --force-unsafe-io first.deb; echo $? > install.code
 remove() {
   dpkg --remove warpdrive || return 1
   test ! -e /usr/lib/warpdrive || return 2
-  systemctl is-active 'warpdrive*' && return 3
+  systemctl is-active warpdrive.target 'warpdrive-[cbem]*' && return 3
   test -e /etc/warpdrive/warpdrived.toml || return 4
   dpkg --purge warpdrive || return 5
   test ! -e /etc/warpdrive/warpdrived.toml || return 6

@@ -178,8 +178,9 @@ await test('an upgrade restarts one part after the other: clients go on with the
 });
 
 const { stdout: machine } = run('systemd-detect-virt');
-await test('the clock jumps by days, forth and back: nobody notices', // A container has the clock of its host.
-{ skip: machine.trim() !== 'qemu' }, async () => {
+await test('the clock jumps by days, forth and back: nobody notices', { // A container has the clock of its host.
+  skip: machine.trim() !== 'qemu',
+}, async () => {
   const before = parts.map(mainPid);
   for (const jump of ['+2 days', '-4 days']) {
     must('date', '--set', jump);
