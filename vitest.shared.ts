@@ -2,7 +2,7 @@
 
 /** They wait for real limits, kill processes again and again, or search exhaustively: `npm run test:long`. */
 export const longTests = [
-  'test/e2e/{chaos,recovery,races}.test.ts',
+  'test/e2e/{chaos,recovery,races,package}.test.ts',
   'test/hostile/{fuzz,grpc,sockets}.test.ts',
   'test/model/*.test.ts',
   'test/simulation/*.test.ts',

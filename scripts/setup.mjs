@@ -1,5 +1,5 @@
 // Makes the clone runnable from any state of node_modules: installs exactly what package-lock.json names,
-// then compiles src, bench and demo into dist. Needs only Node and npm.
+// then compiles src, bench and demo into dist, with the manual pages. Needs only Node and npm.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -32,3 +32,4 @@ run('npm', [
 process.stderr.write('setup: compiling\n');
 rmSync(`${root}/dist`, { recursive: true, force: true });
 run('npm', ['run', '--silent', 'build']);
+run('npm', ['run', '--silent', 'manuals']);

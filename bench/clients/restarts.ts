@@ -84,5 +84,5 @@ async function answer(): Promise<void> {
 
 /** Each role keeps its number in the file that it has locked. */
 function servingPid(): number {
-  return Number(readFileSync(join(runtimeDir, `${role}.lock`), 'utf8'));
+  return Number(readFileSync(join(runtimeDir, role, 'lock'), 'utf8'));
 }

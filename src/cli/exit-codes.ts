@@ -38,7 +38,12 @@ export function exitCodeOfAll(failures: readonly ErrorCode[]): number {
   return codes.size <= 1 ? code : exitCode('failed');
 }
 
+/** All of them, with what they mean. */
+export const exitCodeRows: readonly (readonly [code: string, meaning: string])[] = [
+  ...Object.values(rows).map(([code, meaning]) => [String(code), meaning] as const),
+  ['128+N', 'ended by signal N (130: Ctrl-C)'],
+];
+
 export const exitCodeHelp = ['Exit codes:']
-  .concat(Object.values(rows).map(([code, meaning]) => `  ${String(code).padEnd(5)}  ${meaning}`))
-  .concat('  128+N  ended by signal N (130: Ctrl-C)')
+  .concat(exitCodeRows.map(([code, meaning]) => `  ${code.padEnd(5)}  ${meaning}`))
   .join('\n');

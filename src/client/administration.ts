@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import type { ResponseFrom } from '../shared/grpc.ts';
-import { defaultRuntimeDir, GRPC_SOCKET } from '../shared/runtime-paths.ts';
+import { findRuntimeDir, GRPC_SOCKET } from '../shared/runtime-paths.ts';
 import { Control, unixEndpoint } from './control.ts';
 
 export type TenantInfo = ResponseFrom<'Admin/ListTenants'>['tenants'][number];
@@ -20,7 +20,7 @@ export class Administration {
   readonly #control: Control;
 
   constructor({ runtimeDir, timeoutMillis = 15_000 }: AdministrationOptions = {}) {
-    const folder = runtimeDir ?? defaultRuntimeDir(process.env, process.getuid?.() ?? 0);
+    const folder = runtimeDir ?? findRuntimeDir(process.env, process.getuid?.() ?? 0);
     this.#control = new Control(unixEndpoint(join(folder, GRPC_SOCKET)), timeoutMillis);
   }
 

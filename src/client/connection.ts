@@ -15,7 +15,7 @@ import { asWarpError, type ErrorCode, WarpError } from '../shared/errors.ts';
 import { CHANNEL_SLOTS_DEFAULT, REGION_BYTES_MAX } from '../shared/limits.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
 import type { ResponseFrom } from '../shared/grpc.ts';
-import { defaultRuntimeDir, GRPC_SOCKET } from '../shared/runtime-paths.ts';
+import { findRuntimeDir, GRPC_SOCKET } from '../shared/runtime-paths.ts';
 import { ChannelControl, isPassing, type Known, repeat } from './channel-control.ts';
 import type { DirectQueue } from './direct-queue.ts';
 import { Control, type TlsFiles, tlsEndpoint, unixEndpoint } from './control.ts';
@@ -458,7 +458,7 @@ const worthAnotherWay: ReadonlySet<ErrorCode> = new Set([
  * many channels.
  */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {
-  const runtimeDir = options.runtimeDir ?? defaultRuntimeDir(process.env, process.getuid?.() ?? 0);
+  const runtimeDir = options.runtimeDir ?? findRuntimeDir(process.env, process.getuid?.() ?? 0);
   const address = options.address ?? process.env['WARPDRIVE_ADDRESS'];
   const everyWay: readonly TransportName[] = ['fast-path', 'grpc', 'grpcs'];
   const ways = everyWay.filter((name) =>

@@ -3,13 +3,12 @@
 // line, on the control socket.
 
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { WarpError } from '../shared/errors.ts';
 import { connectUnix, peerCredentials, receiveWithFds, sendWithFds } from '../sys/socket.ts';
 import { socketNumber } from '../sys/stream.ts';
 import type { LinkSockets } from './link.ts';
-import { listenAt } from './listen.ts';
+import { listenAt, stopListening } from './listen.ts';
 
 const PAIR_NAME_BYTES = 16;
 
@@ -18,32 +17,31 @@ function fdsPath(path: string): string {
   return `${path}.fds`;
 }
 
-/** Serves links at `path`; `accept` gets each one whose peer runs as one of the allowed users. */
+/** Serves links at `path`; `accept` gets each one whose peer runs as one of the allowed users, and which one. */
 export class LinkServer {
   readonly #servers: Server[] = [];
-  readonly #paths: readonly string[];
   /** Accepted fds sockets that wait for their control socket, with their names once these were read. Only our own users can put one here. */
-  readonly #unpaired = new Map<Socket, string | undefined>();
+  readonly #unpaired = new Map<Socket, { readonly uid: number; readonly name: string | undefined }>();
   /** Each tries to find the fds socket of a control socket that has none yet. */
   readonly #waiting = new Set<() => void>();
 
   static async listen(
     path: string,
     allowedUids: ReadonlySet<number>,
-    accept: (sockets: LinkSockets) => void,
+    accept: (sockets: LinkSockets, uid: number) => void,
   ): Promise<LinkServer> {
-    const server = new LinkServer(path);
-    await server.#open(fdsPath(path), allowedUids, (socket) => {
-      server.#unpaired.set(socket, undefined);
+    const server = new LinkServer();
+    await server.#open(fdsPath(path), allowedUids, (socket, uid) => {
+      server.#unpaired.set(socket, { uid, name: undefined });
       for (const tryToPair of server.#waiting) tryToPair();
     });
-    await server.#open(path, allowedUids, (socket) => {
+    await server.#open(path, allowedUids, (socket, uid) => {
       readPairName(socket, (name) => {
         const tryToPair = (): void => {
-          const fds = server.#findPair(name);
+          const fds = server.#findPair(name, uid);
           if (fds === undefined) return;
           server.#waiting.delete(tryToPair);
-          accept({ control: socket, fds: { number: socketNumber(fds), close: () => fds.destroy() } });
+          accept({ control: socket, fds: { number: socketNumber(fds), close: () => fds.destroy() } }, uid);
           socket.resume();
         };
         // Two sockets, accepted in any order: the other one may still be on its way.
@@ -55,27 +53,25 @@ export class LinkServer {
     return server;
   }
 
-  private constructor(path: string) {
-    this.#paths = [path, fdsPath(path)];
-  }
-
   async #open(
     path: string,
     allowedUids: ReadonlySet<number>,
-    onConnection: (socket: Socket) => void,
+    onConnection: (socket: Socket, uid: number) => void,
   ): Promise<void> {
     const server = createServer({ pauseOnConnect: true }, (socket) => {
       socket.on('error', () => socket.destroy());
-      if (allowedUids.has(peerCredentials(socketNumber(socket)).uid)) onConnection(socket);
+      const { uid } = peerCredentials(socketNumber(socket));
+      if (allowedUids.has(uid)) onConnection(socket, uid);
       else socket.destroy();
     });
     this.#servers.push(server);
     await listenAt(server, path);
   }
 
-  /** The fds socket of that name, which is then no longer unpaired. */
-  #findPair(name: string): Socket | undefined {
-    for (const [socket, known] of this.#unpaired) {
+  /** The fds socket of that name and user, which is then no longer unpaired. */
+  #findPair(name: string, uid: number): Socket | undefined {
+    for (const [socket, { uid: ownUid, name: known }] of this.#unpaired) {
+      if (ownUid !== uid) continue;
       const own = known ?? readName(socket);
       if (own === 'end') {
         this.#unpaired.delete(socket);
@@ -85,16 +81,15 @@ export class LinkServer {
         return socket;
       } else {
         // Another's, whose control socket is on its way.
-        this.#unpaired.set(socket, own);
+        this.#unpaired.set(socket, { uid, name: own });
       }
     }
     return undefined;
   }
 
   close(): void {
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers) stopListening(server);
     for (const socket of this.#unpaired.keys()) socket.destroy();
-    for (const path of this.#paths) rmSync(path, { force: true });
   }
 }
 

@@ -3,11 +3,11 @@
 
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Command, Option } from 'commander';
 import { asWarpError, WarpError } from '../shared/errors.ts';
-import { packageVersion } from '../shared/package-files.ts';
-import { defaultRuntimeDir } from '../shared/runtime-paths.ts';
-import { createLog, logLevels, type RoleOptions } from './role.ts';
+import { createLog } from './log.ts';
+import { type Options, program } from './command-line.ts';
+import type { RoleOptions } from './role.ts';
+import { userNumber } from './config/users.ts';
 import { ChildEndedError, type Role, roles, Supervisor } from './supervisor.ts';
 
 /** Each role loads its own code only: a process starts faster, and holds nothing that it doesn't use. */
@@ -17,57 +17,27 @@ const runners: Readonly<Record<Role, (options: RoleOptions) => Promise<void>>> =
   broker: async (options) => (await import('./broker/broker.ts')).runBroker(options),
 };
 
-interface Options {
-  readonly runtimeDir: string;
-  readonly stateDir?: string;
-  readonly config?: string;
-  readonly logLevel: string;
-  readonly checkConfig?: string;
-  readonly standby: boolean;
-}
-
-const program = new Command('warpdrived')
-  .description('Lends the hardware queues of accelerators to processes that do not trust each other.')
-  .version(packageVersion)
-  .option(
-    '--runtime-dir <folder>',
-    'folder of the sockets',
-    defaultRuntimeDir(process.env, process.getuid?.() ?? 0),
-  )
-  .option(
-    '--state-dir <folder>',
-    'folder of what outlives the daemon: marks of mediated devices (default: $STATE_DIRECTORY, or "state" below the folder of the sockets)',
-  )
-  .option('--config <file>', 'configuration (TOML); without it, the devices "soft0" and "null0"')
-  .addOption(
-    new Option('--log-level <level>', 'least severe message to log').choices(logLevels).default('info'),
-  )
-  .option('--check-config <file>', 'check a configuration and exit: 0 if it is valid, 2 if not')
-  .option(
-    '--standby',
-    'with a role: wait until the process that has it is gone, then take its place at once',
-    false,
-  )
-  .argument('[role]', `one of ${roles.join(', ')}: be only that process, under a supervisor of your own`)
-  .action(async (role: string | undefined, options: Options) => {
-    if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
-    const roleOptions: RoleOptions = {
-      runtimeDir: resolve(options.runtimeDir),
-      stateDir: resolve(
-        options.stateDir ?? process.env['STATE_DIRECTORY'] ?? join(options.runtimeDir, 'state'),
-      ),
-      configPath: options.config === undefined ? undefined : resolve(options.config),
-      logLevel: options.logLevel,
-      isStandby: options.standby,
-    };
-    if (options.standby && role === undefined) return program.error('error: --standby needs a role');
-    mkdirSync(roleOptions.runtimeDir, { recursive: true, mode: 0o755 });
-    if (role === undefined) return supervise(roleOptions);
-    const runner = Object.hasOwn(runners, role) ? runners[role as Role] : undefined;
-    if (runner === undefined) return program.error(`error: no role "${role}"; there are ${roles.join(', ')}`);
-    process.title = options.standby ? `warpdrive-${role}-standby` : `warpdrive-${role}`;
-    return runner(roleOptions);
-  });
+program.action(async (role: string | undefined, options: Options) => {
+  if (options.checkConfig !== undefined) return checkConfiguration(options.checkConfig);
+  const roleOptions: RoleOptions = {
+    runtimeDir: resolve(options.runtimeDir),
+    stateDir: resolve(
+      options.stateDir ?? process.env['STATE_DIRECTORY'] ?? join(options.runtimeDir, 'state'),
+    ),
+    configPath: options.config === undefined ? undefined : resolve(options.config),
+    logLevel: options.logLevel,
+    brokerUid: userNumber(options.brokerUser),
+    engineUid: userNumber(options.engineUser),
+    isStandby: options.standby,
+  };
+  if (options.standby && role === undefined) return program.error('error: --standby needs a role');
+  mkdirSync(roleOptions.runtimeDir, { recursive: true, mode: 0o755 });
+  if (role === undefined) return supervise(roleOptions);
+  const runner = Object.hasOwn(runners, role) ? runners[role as Role] : undefined;
+  if (runner === undefined) return program.error(`error: no role "${role}"; there are ${roles.join(', ')}`);
+  process.title = options.standby ? `warpdrive-${role}-standby` : `warpdrive-${role}`;
+  return runner(roleOptions);
+});
 
 async function checkConfiguration(path: string): Promise<void> {
   const { readConfiguration } = await import('./config/config.ts');

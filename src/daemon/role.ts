@@ -1,13 +1,15 @@
-// What custodian, broker and engine have in common: a lock, a log, a way to say that they are ready, an orderly end.
+// What custodian, broker and engine have in common: a lock, a way to say that they are ready and still work, an orderly
+// end.
 
-import { openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { WarpError } from '../shared/errors.ts';
 import { Fd } from '../sys/fd.ts';
 import { openPidfd, tryLock } from '../sys/process.ts';
 import { waitReadableAsync } from '../sys/socket.ts';
 import type { ChildMessage, SupervisorMessage } from './child.ts';
+import { serviceManager } from './service-manager.ts';
 
 export interface RoleOptions {
   readonly runtimeDir: string;
@@ -18,27 +20,54 @@ export interface RoleOptions {
   readonly logLevel: string;
   /** Load everything, and wait until the process that has the role is gone. */
   readonly isStandby: boolean;
+  /** The users that broker and engine run as, where each has its own; otherwise all run as this process does. */
+  readonly brokerUid: number | undefined;
+  readonly engineUid: number | undefined;
 }
 
 /** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. */
 const HOLDER_MILLIS_MAX = 500;
+/** How often the service manager is told figures where it doesn't watch, milliseconds. */
+const FIGURES_MILLIS = 5_000;
+/** Rounds of work within the time in which one is due: a single late one is no reason to be killed. */
+const ROUNDS_PER_DEADLINE = 4;
+/** What a start may take once the others are reached, microseconds: the channels of ten thousand clients. */
+const START_MICROS_MAX = 60_000_000;
+/** Sent instead of SIGTERM by a service manager that starts this process again at once (RestartKillSignal=). */
+const RESTART_SIGNAL = 'SIGUSR2';
 
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
+/** Calls back when a round of work is done; by default a turn of the event loop is one. */
+type WhenWorked = (done: () => void) => void;
 
-/** JSON lines on stderr: stdout is for what a caller asked for. */
-export function createLog(name: string, level: string): Logger {
-  return pino({ name, level }, pino.destination({ dest: 2, sync: true }));
+export interface Work {
+  readonly whenWorked?: WhenWorked;
+  /** What there is at the moment, in a few words, for who looks at the service. */
+  readonly figures: () => string;
 }
 
-/**
- * Tells the supervisor, if there is one, that this process serves, and from then on that it still does: each ping is
- * answered when a round of work is done. `whenWorked` calls back then; by default after a turn of the event loop.
- */
-export function tellReady(whenWorked: (answer: () => void) => void = setImmediate): void {
+/** Tells the service manager what a start is at, and that it goes on. */
+export function tellStarting(progress: string): void {
+  serviceManager.notify({ STATUS: progress, EXTEND_TIMEOUT_USEC: START_MICROS_MAX });
+}
+
+/** Tells whoever started this process that it serves, and from then on, by completed rounds of work, that it still does. */
+export function tellReady({ whenWorked = setImmediate, figures }: Work): void {
   process.on('message', ({ type }: SupervisorMessage) => {
     if (type === 'ping') whenWorked(() => tell({ type: 'pong' }));
   });
   tell({ type: 'ready' });
+  if (!serviceManager.isThere) return;
+  serviceManager.notify({ READY: 1, STATUS: figures() });
+  const { watchdogMillis = FIGURES_MILLIS * ROUNDS_PER_DEADLINE } = serviceManager;
+  let isRoundDue = false;
+  setInterval(() => {
+    if (isRoundDue) return;
+    isRoundDue = true;
+    whenWorked(() => {
+      isRoundDue = false;
+      serviceManager.notify({ WATCHDOG: 1, STATUS: figures() });
+    });
+  }, watchdogMillis / ROUNDS_PER_DEADLINE);
 }
 
 function tell(message: ChildMessage): void {
@@ -46,20 +75,24 @@ function tell(message: ChildMessage): void {
   process.send?.(message, undefined, undefined, () => {});
 }
 
+/** How a process ends: for good, or with one in its place a moment later, for which everything is left as it is. */
+export type Ending = 'stop' | 'restart';
+
 /**
- * Ends the process in order: when the supervisor says so or is gone, or, without a supervisor, on SIGTERM or SIGINT.
- * `stop` undoes what the role has set up. A second signal ends it at once.
+ * Ends the process in order: when the supervisor says so or is gone, or, without a supervisor, on a signal.
+ * `end` undoes what the role has set up. A second signal ends it at once.
  */
-export function endWhenTold(log: Logger, stop: (reason: string) => Promise<void>): void {
-  let isStopping = false;
-  const end = (reason: string): void => {
-    if (isStopping) {
+export function endWhenTold(log: Logger, end: (ending: Ending) => Promise<void>): void {
+  let isEnding = false;
+  const begin = (ending: Ending, reason: string): void => {
+    if (isEnding) {
       log.warn({ reason }, 'ending at once');
       process.exit(1);
     }
-    isStopping = true;
-    log.info({ reason }, 'stopping');
-    stop(reason).then(
+    isEnding = true;
+    log.info({ reason }, ending === 'stop' ? 'stopping' : 'making room for the next process');
+    serviceManager.notify({ STOPPING: 1, STATUS: ending === 'stop' ? 'stopping' : 'restarting' });
+    end(ending).then(
       () => process.exit(0),
       (error: unknown) => {
         log.error({ err: error }, 'could not stop in order');
@@ -69,35 +102,46 @@ export function endWhenTold(log: Logger, stop: (reason: string) => Promise<void>
   };
   // A signal often goes to the whole process group. Under a supervisor it is the supervisor's to act on, in order.
   const isSupervised = process.send !== undefined;
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, isSupervised ? () => {} : end);
+  const onSignal = (ending: Ending) => (isSupervised ? () => {} : (signal: string) => begin(ending, signal));
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, onSignal('stop'));
+  process.on(RESTART_SIGNAL, onSignal('restart'));
   // One that is sent to the whole group is meant for the custodian.
   process.on('SIGHUP', () => {});
   process.on('message', ({ type }: SupervisorMessage) => {
-    if (type === 'stop') end('told by the supervisor');
+    if (type === 'stop') begin('stop', 'told by the supervisor');
   });
   process.off('disconnect', endAtOnce);
   process.once('disconnect', () => {
-    if (!isStopping) end('the supervisor is gone');
+    if (!isEnding) begin('stop', 'the supervisor is gone');
   });
 }
 
 /** Acts when the configuration is to be read again: on SIGHUP, or when the supervisor passes one on. */
-export function onReload(act: () => void): void {
-  process.on('SIGHUP', act);
+export function onReload(act: () => Promise<unknown>): void {
+  const reload = async (): Promise<void> => {
+    const nowMicros = process.hrtime.bigint() / 1_000n;
+    serviceManager.notify({ RELOADING: 1, MONOTONIC_USEC: String(nowMicros) });
+    await act();
+    serviceManager.notify({ READY: 1 });
+  };
+  process.on('SIGHUP', () => void reload());
   process.on('message', ({ type }: SupervisorMessage) => {
-    if (type === 'reload') act();
+    if (type === 'reload') void reload();
   });
 }
 
 /**
  * One process of each role for a runtime folder: a second one would take the sockets from the first. It is refused with
- * the first one's process number, or, as a standby, waits for its end. Keep the lock until the sockets are closed.
+ * the first one's process number, or, as a standby, waits for its end. Keep the lock until the sockets are closed. It is
+ * in a folder that the role alone writes to.
  */
 export async function takeRole(role: string, { runtimeDir, isStandby }: RoleOptions): Promise<Fd> {
   // It may have gone while this process loaded its code.
   if (process.send !== undefined && !process.connected) endAtOnce();
   process.once('disconnect', endAtOnce);
-  const path = join(runtimeDir, `${role}.lock`);
+  const folder = join(runtimeDir, role);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const path = join(folder, 'lock');
   const lock = new Fd(openSync(path, 'a+', 0o600), `${role} lock`);
   if (isStandby) await standBy(path, lock);
   else if (!tryLock(lock)) {

@@ -6,7 +6,10 @@ import { assert } from '../shared/assert.ts';
 import { mustCall } from './errno.ts';
 import { callLibc } from './libc.ts';
 
-const F_DUPFD_CLOEXEC = 1030; // fcntl(2), <linux/fcntl.h>
+// fcntl(2), <bits/fcntl-linux.h>, <linux/fcntl.h>
+const F_SETFD = 2;
+const F_DUPFD_CLOEXEC = 1030;
+const FD_CLOEXEC = 1;
 const STDERR = 2;
 
 /** A descriptor on loan: whoever has it uses the number and leaves the closing to its owner. */
@@ -26,6 +29,12 @@ export class Fd {
     this.#number = number;
     this.label = label;
     count(label, 1);
+  }
+
+  /** Takes ownership of a descriptor that was open when this process began. No child of it gets it. */
+  static inherited(number: number, label: string): Fd {
+    mustCall(`keep ${label} to this process`, 'fcntl', number, F_SETFD, FD_CLOEXEC);
+    return new Fd(number, label);
   }
 
   /** The number, for a call that borrows it. */

@@ -26,6 +26,7 @@ const signatures = {
   fcntl: [I32, [I32, I32, I64]],
   flock: [I32, [I32, I32]],
   ftruncate: [I32, [I32, I64]],
+  getsockname: [I32, [I32, BYTES, BYTES]],
   getsockopt: [I32, [I32, I32, I32, BYTES, BYTES]],
   memfd_create: [I32, [STRING, I32]],
   mmap: [I64, [I64, I64, I32, I32, I32, I64]],

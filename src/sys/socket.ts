@@ -17,6 +17,7 @@ import {
 // <bits/socket.h>, <asm-generic/socket.h>, <linux/sockios.h>, <poll.h>
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -61,8 +62,18 @@ export function createSocketPair(kind: PairKind, label: string): [Fd, Fd] {
 
 /** Connects to a listening Unix socket. Throws NO_DAEMON where nothing listens. */
 export function connectUnix(path: string, label: string): Fd {
+  return connectTo(path, SOCK_STREAM, label);
+}
+
+/** Connects to a Unix socket that takes datagrams, one for each message sent. "@" begins a name that is no path. */
+export function connectDatagrams(path: string, label: string): Fd {
+  return connectTo(path, SOCK_DGRAM, label);
+}
+
+function connectTo(path: string, type: number, label: string): Fd {
   const operation = `connect to ${path}`;
-  const pathBytes = Buffer.from(path);
+  // An abstract name begins with a zero byte and ends with its length; see unix(7).
+  const pathBytes = Buffer.from(path.replace(/^@/, '\0'));
   const room = sockaddrUnLayout.fields.sun_path.bytes - 1;
   if (pathBytes.length > room) {
     throw new WarpError('INVALID_ARGUMENT', {
@@ -74,16 +85,30 @@ export function connectUnix(path: string, label: string): Fd {
   const address = structMemory(sockaddrUnLayout.bytes);
   address.writeUInt16LE(AF_UNIX, sockaddrUnLayout.fields.sun_family.offset);
   pathBytes.copy(address, sockaddrUnLayout.fields.sun_path.offset);
-  const fd = new Fd(mustCall(operation, 'socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), label);
-  const { value, errno } = retryInterrupted(() =>
-    callLibc('connect', fd.number, address, sockaddrUnLayout.bytes),
-  );
+  const isAbstract = path.startsWith('@');
+  const addressBytes = isAbstract
+    ? sockaddrUnLayout.fields.sun_path.offset + pathBytes.length
+    : sockaddrUnLayout.bytes;
+  const fd = new Fd(mustCall(operation, 'socket', AF_UNIX, type | SOCK_CLOEXEC, 0), label);
+  const { value, errno } = retryInterrupted(() => callLibc('connect', fd.number, address, addressBytes));
   if (value === -1) {
     fd.close();
     const cause = systemCallError(operation, errno);
     throw new WarpError('NO_DAEMON', { operation, found: cause.found, cause });
   }
   return fd;
+}
+
+/** The path that a Unix socket is bound to; empty if it has none. */
+export function socketPath(socket: number): string {
+  const address = structMemory(sockaddrUnLayout.bytes);
+  const length = structMemory(4);
+  length.writeInt32LE(address.length);
+  mustCall("read a socket's path", 'getsockname', socket, address, length);
+  const { offset } = sockaddrUnLayout.fields.sun_path;
+  const end = Math.min(length.readInt32LE(), address.length);
+  const path = address.subarray(offset, Math.max(offset, end)).toString();
+  return path.split('\0')[0] ?? '';
 }
 
 /**

@@ -359,7 +359,7 @@ describe('when a process hangs', () => {
   it('one that never serves again ends the daemon, with a message', { timeout: 120_000 }, async () => {
     const started = await start('[devices.null0]\ndriver = "null"\n');
     // Somebody else has its lock from now on.
-    const lock = join(started.runtimeDir, 'custodian.lock');
+    const lock = join(started.runtimeDir, 'custodian/lock');
     const holder = spawn('flock', [lock, 'sleep', '100'], { stdio: 'ignore' });
     process.kill(currentPid(started, 'custodian'), 'SIGKILL');
     const code = await new Promise((resolve) => {

@@ -1,7 +1,7 @@
 // The guests' kernel: Debian's, fetched as packages and unpacked in the cache folder, never installed. The version is
 // whatever the host's package lists call the newest; the headers are of exactly that version.
 //
-//     .cache/vm/<release>/vmlinux      uncompressed, which QEMU boots by PVH without a boot loader
+//     .cache/vm/<release>-N/vmlinux    uncompressed, which QEMU boots by PVH without a boot loader
 //                         modules/     the few that a guest loads
 //                         usr/src/...  headers, to build modules of our own against
 
@@ -14,6 +14,8 @@ import { cacheFolder } from './folders.ts';
 import { runTool } from './tools.ts';
 
 const META_PACKAGE = 'linux-image-amd64';
+/** Another one when what is unpacked changes. */
+const CONTENTS_VERSION = 2;
 
 /** Offsets in a bzImage's header, Documentation/arch/x86/boot.rst: "The Real-Mode Kernel Header". */
 const SETUP_SECTORS_OFFSET = 0x1f1;
@@ -30,6 +32,7 @@ const moduleFolders = [
   'fs/9p',
   'fs/fscache',
   'fs/netfs',
+  'fs/overlayfs',
   'virt/lib',
 ];
 
@@ -46,7 +49,7 @@ export interface DebianKernel {
 /** Fetches and unpacks the kernel unless the cache has it. */
 export async function prepareKernel(): Promise<DebianKernel> {
   const packages = await resolvePackages();
-  const folder = join(cacheFolder, packages.release);
+  const folder = join(cacheFolder, `${packages.release}-${CONTENTS_VERSION}`);
   if (!existsSync(folder)) {
     const partial = `${folder}.partial`;
     await rm(partial, { recursive: true, force: true });

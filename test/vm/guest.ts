@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DebianKernel } from './debian-kernel.ts';
@@ -12,7 +12,7 @@ import { projectFolder } from './folders.ts';
 /** QEMU's exit code for the value 0x15 that init.sh writes. A panic exits with 0, a reset too. */
 const EXIT_DONE = (0x15 << 1) | 1;
 const DEBUG_EXIT_PORT = 0xf4;
-const MEMORY_MEBIBYTES = 1024;
+const MEMORY_MEBIBYTES_DEFAULT = 1024;
 const SHARE_OPTIONS = 'security_model=none,multidevs=remap';
 
 /** What a kernel that is unwell says on its console, whether or not it went on. */
@@ -22,8 +22,13 @@ const COMPLAINTS =
 export interface GuestOptions {
   readonly kernel: DebianKernel;
   readonly initramfs: string;
+  /** The folder that is the guest's file system, read-only; the host's own by default. */
+  readonly root?: string;
+  readonly memoryMebibytes?: number;
   /** A folder of its own: run.sh and whatever it leaves; console.log, qemu.log. */
   readonly exchange: string;
+  /** A folder whose files are put there first. */
+  readonly files?: string;
   /** What the guest runs as root, by /bin/sh. */
   readonly script: string;
   /** More of QEMU's options: devices. */
@@ -37,6 +42,7 @@ export async function runGuest(options: GuestOptions): Promise<void> {
   const { exchange } = options;
   await rm(exchange, { recursive: true, force: true });
   await mkdir(exchange, { recursive: true });
+  if (options.files !== undefined) await cp(options.files, exchange, { recursive: true });
   await writeFile(join(exchange, 'run.sh'), options.script);
   const qemu = spawn('qemu-system-x86_64', qemuArguments(options), { stdio: ['ignore', 'pipe', 'pipe'] });
   // Whoever gives the tests up gives the machine up, too.
@@ -70,7 +76,9 @@ function guestError(found: string, exchange: string, console: string): Error {
   return new Error(`the guest failed: ${found}; see ${exchange}. The end of its console:\n${end}`);
 }
 
-function qemuArguments({ kernel, initramfs, exchange, devices, hasIommu }: GuestOptions): string[] {
+function qemuArguments(options: GuestOptions): string[] {
+  const { kernel, initramfs, exchange, devices, hasIommu, root = '/' } = options;
+  const { memoryMebibytes = MEMORY_MEBIBYTES_DEFAULT } = options;
   const words = [
     `intel_iommu=${hasIommu ? 'on' : 'off'}`,
     'quiet nokaslr mitigations=off tsc=reliable no_timer_check cryptomgr.notests console=ttyS0',
@@ -79,12 +87,12 @@ function qemuArguments({ kernel, initramfs, exchange, devices, hasIommu }: Guest
   ];
   return [
     ['-accel', 'tcg,thread=multi', '-machine', 'q35,kernel-irqchip=split', '-cpu', 'max', '-smp', '2'],
-    ['-m', String(MEMORY_MEBIBYTES), '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ['-m', String(memoryMebibytes), '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ['-serial', 'stdio', '-device', `isa-debug-exit,iobase=${DEBUG_EXIT_PORT},iosize=4`],
     // 48 address bits: with the default of 39 no process address would do as an IOVA.
     hasIommu ? ['-device', 'intel-iommu,intremap=on,aw-bits=48'] : [],
     ['-kernel', kernel.vmlinux, '-initrd', initramfs, '-append', words.join(' ')],
-    share('root', '/', 'on'),
+    share('root', root, 'on'),
     share('project', projectFolder, 'on'),
     share('exchange', exchange, 'off'),
     devices,

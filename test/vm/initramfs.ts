@@ -17,14 +17,16 @@ const modules = [
   '9pnet',
   'fscache',
   'netfs',
+  'overlay',
 ];
 
 /** Builds the initramfs in `folder`; returns the path of the archive. */
 export async function buildInitramfs(kernel: DebianKernel, init: string, folder: string): Promise<string> {
   const root = join(folder, 'initramfs');
+  await mkdir(folder, { recursive: true });
   await rm(root, { recursive: true, force: true });
   const modulesFolder = join('lib/modules', kernel.release);
-  for (const name of ['bin', 'proc', 'sys', 'dev', 'host', modulesFolder]) {
+  for (const name of ['bin', 'proc', 'sys', 'dev', 'host', 'lower', 'upper', modulesFolder]) {
     await mkdir(join(root, name), { recursive: true });
   }
   await copyFile(findTool('busybox') ?? '/bin/busybox', join(root, 'bin/busybox'));

@@ -21,16 +21,15 @@ const packages = {
   tar: 'tar',
 } as const;
 
-/** Throws what is missing, and the command that installs it. */
-export function checkTools(): void {
+/** Throws what is missing, and the command that installs it. `more`: other programs, with their packages. */
+export function checkTools(more: Readonly<Record<string, string>> = {}): void {
   if (process.arch !== 'x64') throw new Error(`the guests are x86-64 machines, this host is ${process.arch}`);
-  const missing = (Object.keys(packages) as (keyof typeof packages)[]).filter(
-    (tool) => findTool(tool) === undefined,
-  );
+  const needed: Readonly<Record<string, string>> = { ...packages, ...more };
+  const missing = Object.keys(needed).filter((tool) => findTool(tool) === undefined);
   if (missing.length === 0) return;
-  const needed = [...new Set(missing.map((tool) => packages[tool]))].join(' ');
+  const names = [...new Set(missing.map((tool) => needed[tool]))].join(' ');
   throw new Error(
-    `not installed: ${missing.join(', ')}. On Debian, as root: apt-get install --no-install-recommends ${needed}`,
+    `not installed: ${missing.join(', ')}. On Debian, as root: apt-get install --no-install-recommends ${names}`,
   );
 }
 

@@ -15,7 +15,8 @@ import {
   type ProcessName,
 } from '../contracts.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endWhenTold, type RoleOptions, takeRole, tellReady } from '../role.ts';
+import { createLog } from '../log.ts';
+import { endWhenTold, type RoleOptions, takeRole, tellReady, tellStarting } from '../role.ts';
 import { FdServer, type Identify } from './fd-server.ts';
 import { AdminService } from './admin.ts';
 import { Calls } from './calls.ts';
@@ -73,6 +74,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   );
   await custodian.connect();
   log.debug('the custodian has answered');
+  tellStarting('waiting for the engine');
   const tenants = present<TenantBook>(book, 'the configuration');
   const { configuration } = tenants;
 
@@ -192,8 +194,8 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const metrics = new MetricsServer(() => service.picture(), log);
   await metrics.listen(configuration.metrics, options.runtimeDir);
 
-  endWhenTold(log, async () => {
-    if (engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
+  endWhenTold(log, async (ending) => {
+    if (ending === 'stop' && engine.isUp) await engine.link.call('drain', { timeoutMillis: DRAIN_MILLIS });
     unix.close();
     tls?.close();
     grpc.close();
@@ -206,7 +208,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     lock.close();
   });
   log.info({ devices: Object.keys(configuration.devices) }, 'broker ready');
-  tellReady();
+  tellReady({ figures: () => `${connections.size} connections, ${service.clients.size} channels` });
 }
 
 async function listenForTls(

@@ -4,7 +4,6 @@
 // The kernel counts descriptors that were sent and not received yet, and at the broker's limit of open files it sends no
 // more, for nobody. So an answer counts as its user's connection until it was read or its receiver is gone.
 
-import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { encodeFdAnswer } from '../../shared/fd-protocol.ts';
@@ -13,7 +12,7 @@ import { closeAll } from '../../sys/fd.ts';
 import { peerCredentials, type PeerCredentials, sendWithFds, unreadBytes } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
 import type { ProcessName } from '../contracts.ts';
-import { listenAt } from '../listen.ts';
+import { listenAt, stopListening } from '../listen.ts';
 import { Complaints } from './complaints.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -47,9 +46,8 @@ export class FdServer {
   }
 
   close(): void {
-    this.#server.close();
+    stopListening(this.#server);
     for (const sockets of this.#connections.values()) for (const socket of sockets) socket.destroy();
-    rmSync(this.#path, { force: true });
   }
 
   #accept(socket: Socket): void {

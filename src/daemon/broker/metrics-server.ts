@@ -1,13 +1,13 @@
 // Serves the counters over HTTP: as Prometheus text to whoever may, and as JSON on the Unix socket, which only root and
 // the user of the daemon may open.
 
-import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { METRICS_PATH, type Picture, PICTURE_PATH } from '../../shared/picture.ts';
 import { METRICS_SOCKET } from '../../shared/runtime-paths.ts';
 import type { Configuration } from '../config/schema.ts';
+import { listenAt, stopListening } from '../listen.ts';
 import { formatMetrics } from './metrics.ts';
 
 const CONNECTIONS_MAX = 16;
@@ -29,7 +29,6 @@ export class MetricsServer {
   readonly #take: () => Promise<Picture>;
   readonly #log: Logger;
   readonly #servers: Server[] = [];
-  #path: string | undefined = undefined;
 
   /** `take`: a picture of all counters. */
   constructor(take: () => Promise<Picture>, log: Logger) {
@@ -38,36 +37,26 @@ export class MetricsServer {
   }
 
   async listen({ socket, tcp }: Configuration['metrics'], runtimeDir: string): Promise<void> {
-    if (socket) {
-      const path = join(runtimeDir, METRICS_SOCKET);
-      rmSync(path, { force: true });
-      // Nobody else can open it between its birth and chmod.
-      const umask = process.umask(0o177);
-      const listening = this.#listen(ownPages, (server) => server.listen(path));
-      process.umask(umask);
-      await listening;
-      chmodSync(path, 0o600);
-      this.#path = path;
-    }
+    if (socket) await listenAt(this.#serve(ownPages), join(runtimeDir, METRICS_SOCKET), 0o600);
     if (tcp !== undefined) {
       const { hostname, port } = new URL(`http://${tcp}`);
       const host = hostname.replace(/^\[|\]$/g, '');
-      await this.#listen(publicPages, (server) => server.listen({ host, port: Number(port || 80) }));
+      const server = this.#serve(publicPages);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ host, port: Number(port || 80) }, resolve);
+      });
       this.#log.info({ tcp }, 'serving metrics');
     }
   }
 
-  #listen(pages: ReadonlyMap<string, Page>, begin: (server: Server) => void): Promise<void> {
+  #serve(pages: ReadonlyMap<string, Page>): Server {
     const options = { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: REQUEST_MILLIS_MAX };
     const server = createServer(options, (request, response) => void this.#answer(pages, request, response));
     server.headersTimeout = REQUEST_MILLIS_MAX;
     server.maxConnections = CONNECTIONS_MAX;
     this.#servers.push(server);
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.once('listening', () => resolve());
-      begin(server);
-    });
+    return server;
   }
 
   async #answer(
@@ -91,9 +80,8 @@ export class MetricsServer {
 
   close(): void {
     for (const server of this.#servers) {
-      server.close();
+      stopListening(server);
       server.closeAllConnections();
     }
-    if (this.#path !== undefined) rmSync(this.#path, { force: true });
   }
 }

@@ -1,10 +1,9 @@
 // The Unix socket for gRPC: the kernel says who has connected.
 
-import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { peerCredentials, type PeerCredentials } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
-import { listenAt } from '../listen.ts';
+import { listenAt, stopListening } from '../listen.ts';
 import { type KnownProcess, processCaller } from './caller.ts';
 import type { Connections } from './connections.ts';
 
@@ -33,7 +32,6 @@ export class UnixListener {
   }
 
   close(): void {
-    this.#server.close();
-    rmSync(this.#path, { force: true });
+    stopListening(this.#server);
   }
 }

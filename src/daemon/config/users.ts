@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { WarpError } from '../../shared/errors.ts';
 import { type Problem, suggest } from './problems.ts';
 import type { Configuration, Rule } from './schema.ts';
 
@@ -25,6 +26,19 @@ function readNames(path: string): ReadonlyMap<string, number> {
     if (name !== undefined && name !== '' && Number.isInteger(number)) numbers.set(name, number);
   }
   return numbers;
+}
+
+/** The number of a user who is named, or given by number; undefined if none is given. Throws INVALID_ARGUMENT. */
+export function userNumber(name: string | undefined, root = '/'): number | undefined {
+  if (name === undefined) return undefined;
+  const users = readNames(join(root, 'etc/passwd'));
+  const number = /^\d+$/.test(name) ? Number(name) : users.get(name);
+  if (number !== undefined) return number;
+  throw new WarpError('INVALID_ARGUMENT', {
+    operation: `look up the user "${name}"`,
+    found: 'no such name in /etc/passwd',
+    hint: 'create it (systemd-sysusers), or give its number',
+  });
 }
 
 /** Puts numbers beside the names of all rules. */

@@ -13,7 +13,8 @@ import { readConfiguration } from '../config/config.ts';
 import { type Configuration, configurationSchema } from '../config/schema.ts';
 import { requestBytesMax } from '../config/tenants.ts';
 
-const KEPT_FILE = 'configuration.json';
+/** In the runtime folder. */
+const KEPT_FILE = 'custodian/configuration.json';
 
 /** Who is told of another configuration; resolves when it holds there. */
 export type Follower = (configuration: Configuration) => Promise<unknown>;
@@ -69,11 +70,16 @@ export class ConfigurationInForce {
     }
   }
 
+  /** Without it the next custodian depends on the file: worth a line in the log, not an end. */
   #keep(configuration: Configuration): void {
     const fresh = `${this.#keptPath}.new`;
-    rmSync(fresh, { force: true });
-    writeFileSync(fresh, JSON.stringify(configuration), { mode: 0o600, flag: 'wx' });
-    renameSync(fresh, this.#keptPath);
+    try {
+      rmSync(fresh, { force: true });
+      writeFileSync(fresh, JSON.stringify(configuration), { mode: 0o600, flag: 'wx' });
+      renameSync(fresh, this.#keptPath);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the configuration in force could not be kept in the runtime folder');
+    }
   }
 
   /**

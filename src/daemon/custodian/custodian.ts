@@ -11,7 +11,9 @@ import type { Fd } from '../../sys/fd.ts';
 import { custodianContract, followerContract, vaultContract } from '../contracts.ts';
 import { type Handlers, Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
-import { createLog, endWhenTold, onReload, type RoleOptions, takeRole, tellReady } from '../role.ts';
+import { createLog } from '../log.ts';
+import { endWhenTold, onReload, type RoleOptions, takeRole, tellReady } from '../role.ts';
+import { callersByUid, contractFor } from './callers.ts';
 import { ConfigurationInForce, type Follower } from './configuration.ts';
 import { EngineHardware } from './engine-hardware.ts';
 import { Hardware, hardwareOf } from './hardware.ts';
@@ -118,12 +120,14 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
     present(links.get(link), 'the peer').follower = follower;
     configuration.followers.add(follower);
   };
-  const ownUids = new Set([0, process.getuid?.() ?? 0]);
-  const server = await LinkServer.listen(join(options.runtimeDir, CUSTODIAN_SOCKET), ownUids, (sockets) => {
+  const callers = callersByUid(options);
+  const path = join(options.runtimeDir, CUSTODIAN_SOCKET);
+  const server = await LinkServer.listen(path, new Set(callers.keys()), (sockets, uid) => {
     let link: PeerLink | undefined = undefined;
     const own = new EngineHardware(hardware);
     const handlers = handlersFor(() => present(link, 'the link that called'), own);
-    link = new Link('peer', sockets, { serves: custodianContract, calls: peerContract }, handlers);
+    const serves = contractFor(present(callers.get(uid), 'an allowed user'));
+    link = new Link('peer', sockets, { serves, calls: peerContract }, handlers);
     const opened = link;
     links.set(opened, { follower: undefined });
     opened.onClose = () => {
@@ -136,20 +140,22 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
       quiesced = Promise.all([quiesced, released]);
     };
   });
-  endWhenTold(log, async () => {
+  endWhenTold(log, async (ending) => {
     server.close();
     for (const link of links.keys()) link.close('the custodian stops');
     await quiesced;
     await hardware.close();
     vault.close();
-    configuration.close();
+    if (ending === 'stop') configuration.close();
     lock.close();
   });
-  onReload(() => {
+  onReload(() =>
     configuration.reload({ isDry: false, by: { by: 'SIGHUP' } }).catch((error: unknown) => {
       log.error({ err: error }, 'the configuration was not reloaded: what is in force stays');
-    });
-  });
+    }),
+  );
   log.info({ devices: Object.keys(configuration.current.devices) }, 'custodian ready');
-  tellReady();
+  tellReady({
+    figures: () => `${links.size} processes connected, ${vault.size} descriptors kept for the engine`,
+  });
 }

@@ -6,6 +6,7 @@ import { ENGINE_SOCKET } from '../../shared/runtime-paths.ts';
 import { brokerContract, engineContract } from '../contracts.ts';
 import { Link, type LinkSockets } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
+import type { RoleOptions } from '../role.ts';
 import type { Leases } from './leases.ts';
 import type { EngineService } from './service.ts';
 
@@ -17,14 +18,14 @@ export class BrokerServer {
   #link: Link<typeof engineContract, typeof brokerContract> | undefined = undefined;
 
   static async listen(
-    runtimeDir: string,
+    { runtimeDir, brokerUid }: RoleOptions,
     service: EngineService,
     leases: Leases,
     log: Logger,
   ): Promise<BrokerServer> {
     const server = new BrokerServer(service, leases, log);
-    const ownUids = new Set([0, process.getuid?.() ?? 0]);
-    server.#server = await LinkServer.listen(join(runtimeDir, ENGINE_SOCKET), ownUids, (sockets) =>
+    const brokerUids = new Set([brokerUid ?? process.getuid?.() ?? 0]);
+    server.#server = await LinkServer.listen(join(runtimeDir, ENGINE_SOCKET), brokerUids, (sockets) =>
       server.#accept(sockets),
     );
     return server;

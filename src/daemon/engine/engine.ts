@@ -68,6 +68,8 @@ export class Engine {
   turns = 0;
   /** How long channels that were awake went unvisited, from one look at the clock to the next. */
   readonly unvisited = new Durations();
+  /** Takes nothing more from channels and gives devices nothing more. */
+  isResting = false;
 
   /** `cores`: processors that the engine shares with the workers of its soft devices. */
   constructor(events: LoopEvents, cores: number) {
@@ -168,7 +170,7 @@ export class Engine {
   /** Visits everything once; returns how many requests were moved. */
   #round(): number {
     let moved = 0;
-    for (let index = this.#awake.length - 1; index >= 0; index--) {
+    for (let index = this.isResting ? -1 : this.#awake.length - 1; index >= 0; index--) {
       const channel = this.#awake[index] as Channel;
       const taken = channel.take(this.clock.nowMillis);
       if (taken === TAKE_NOTHING) continue;
@@ -181,7 +183,7 @@ export class Engine {
     for (let index = 0; index < devices.length; index++) {
       const device = devices[index] as Device;
       moved += device.reap();
-      if (device.isWaiting) moved += device.dispatch();
+      if (device.isWaiting && !this.isResting) moved += device.dispatch();
     }
     if (this.#postedCount > 0) this.#publish();
     return moved;

@@ -14,7 +14,8 @@ import type { Configuration } from '../config/schema.ts';
 import { requestBytesMax } from '../config/tenants.ts';
 import { custodianContract, vaultContract } from '../contracts.ts';
 import { Peer } from '../peer.ts';
-import { createLog, endWhenTold, type RoleOptions, takeRole, tellReady } from '../role.ts';
+import { createLog } from '../log.ts';
+import { endWhenTold, type RoleOptions, takeRole, tellReady, tellStarting } from '../role.ts';
 import { adopt, readLegacy } from './adoption.ts';
 import { BrokerServer } from './broker-server.ts';
 import { CustodianHardware } from './custodian-hardware.ts';
@@ -30,6 +31,8 @@ import { Returned, Vault } from './vault.ts';
 
 /** How long requests in flight may take to finish when the engine is stopped by itself, milliseconds. */
 const DRAIN_MILLIS = 5_000;
+/** How long requests inside a device may take to finish when another engine is to go on, milliseconds. */
+const REST_MILLIS = 2_000;
 /** The kernel kills the workers of a dead engine at once: more than this means that one can't die, milliseconds. */
 const WORKERS_MILLIS_MAX = 2_000;
 
@@ -79,6 +82,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   const hardware = new CustodianHardware(custodian, log);
   const directQueues = new DirectQueues(hardware, log);
   await custodian.connect();
+  tellStarting('taking over from the engine before');
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
   const [configuration] = await Promise.all([
@@ -119,7 +123,15 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     const heir = { engine, leases, ledger, vault, returned, devices, log };
     await adopt(heir, lively, found);
     log.info({ devices: [...devices] }, 'engine ready');
-    tellReady((answer) => engine.whenWorked(answer));
+    tellReady({
+      whenWorked: (done) => engine.whenWorked(done),
+      figures: () => {
+        const { devices, channels } = service.status();
+        const sum = (key: 'queuesLent' | 'inFlight' | 'completed'): number =>
+          devices.reduce((total, device) => total + device[key], 0);
+        return `${channels} channels, ${sum('queuesLent')} queues, ${sum('inFlight')} requests in flight, ${sum('completed')} completed`;
+      },
+    });
     await adopt(heir, idle, found);
     for (const handle of returned.closeRest()) vault.forget(handle);
     const millis = Math.round(performance.now() - startedMillis);
@@ -132,11 +144,18 @@ export async function runEngine(options: RoleOptions): Promise<void> {
       hardware.renew();
     }
     // It asks what there is.
-    broker = await BrokerServer.listen(options.runtimeDir, service, leases, log);
+    broker = await BrokerServer.listen(options, service, leases, log);
   };
   const takenOver = takeOver();
-  endWhenTold(log, async () => {
+  endWhenTold(log, async (ending) => {
     await takenOver;
+    if (ending === 'restart') {
+      broker?.close();
+      await service.rest({ timeoutMillis: REST_MILLIS });
+      await vault.kept();
+      // Its channels are the next engine's, which finds them in vault and ledger.
+      return;
+    }
     await service.drain({ timeoutMillis: DRAIN_MILLIS });
     broker?.close();
     custodian.close();

@@ -252,6 +252,14 @@ export class EngineService implements Handlers<typeof engineContract> {
     return {};
   }
 
+  /** Gives devices nothing more, and waits until they hold nothing; what clients have sent stays in their channels. */
+  async rest({ timeoutMillis }: { readonly timeoutMillis: number }): Promise<void> {
+    const endMillis = performance.now() + timeoutMillis;
+    this.#engine.isResting = true;
+    while (this.#engine.devices.some(({ inFlight }) => inFlight > 0) && performance.now() < endMillis)
+      await setTimeout(DRAIN_POLL_MILLIS);
+  }
+
   /** A device that may get more queues. */
   #offered(name: string): Device {
     const device = this.#device(name);

@@ -27,6 +27,7 @@ import { DOORBELL_RING } from '../../shared/limits.ts';
 import { LEVEL_DEFAULT, operationsByNumber } from '../../shared/operations.ts';
 import { Fd } from '../../sys/fd.ts';
 import { type Mapping, mapShared } from '../../sys/memory.ts';
+import { confine } from '../../sys/confinement.ts';
 import { dieWithParent, forbidDumps } from '../../sys/process.ts';
 import { receiveWithFds, waitReadable } from '../../sys/socket.ts';
 import { SOFT_QUEUE_SLOTS } from './driver.ts';
@@ -249,6 +250,8 @@ function main(): void {
   process.title = `warpdrive-${name}`;
   dieWithParent(SIGKILL);
   forbidDumps();
+  // It runs as the engine's user: whoever takes it over must not pass for the engine.
+  confine();
   // Signals to the process group are for the supervisor: this process ends with the engine.
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => {});
   try {

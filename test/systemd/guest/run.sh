@@ -1,0 +1,25 @@
+# As root in the guest, under systemd. What the host reads: install.code, scenario.code, remove.code, journal.json.
+cd /exchange
+# Emulated: everything takes its time, and that is no reason to call a part hung.
+if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine broker; do
+  mkdir -p /etc/systemd/system/warpdrive-$part.service.d
+  printf '[Service]\nTimeoutStartSec=300\nTimeoutStopSec=120\nWatchdogSec=40\n' > /etc/systemd/system/warpdrive-$part.service.d/emulated.conf
+done; fi
+for number in 1000 1001; do echo "user$number:x:$number:$number::/tmp:/bin/sh" >> /etc/passwd; done
+
+dpkg -i --force-unsafe-io first.deb; echo $? > install.code
+/usr/lib/warpdrive/bin/node --test-reporter=tap scenario.mjs > scenario.tap 2>&1; echo $? > scenario.code
+
+remove() {
+  dpkg --remove warpdrive || return 1
+  test ! -e /usr/lib/warpdrive || return 2
+  systemctl is-active warpdrive.target 'warpdrive-[cbem]*' && return 3
+  test -e /etc/warpdrive/warpdrived.toml || return 4
+  dpkg --purge warpdrive || return 5
+  test ! -e /etc/warpdrive/warpdrived.toml || return 6
+  test ! -e /run/warpdrive || return 7
+}
+remove; echo $? > remove.code
+journalctl -o json > journal.json
+for part in custodian engine broker; do systemctl status --no-pager warpdrive-$part; done
+true
