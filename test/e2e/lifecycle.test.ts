@@ -108,9 +108,6 @@ describe('the daemon', () => {
     expect(check('[devices.a]\ndriver = "warp"\n').stderr).toContain('devices.a.driver');
     expect(check('[limits]\nquues = 3\n').stderr).toContain('quues');
     expect(check('devices = [').stderr).toContain('line 1');
-    const early = check('[tenants.batch]\nweight = 4\nmatch = [{ uid = 1 }]\n[limits]\nops_per_second = 5\n');
-    expect(early.status).toBe(2);
-    expect(early.stderr).toContain('does not go by tenants, limits.ops_per_second yet');
     rmSync(folder, { recursive: true });
   });
 });
