@@ -178,7 +178,8 @@ await test('an upgrade restarts one part after the other: clients go on with the
 });
 
 const { stdout: machine } = run('systemd-detect-virt');
-await test('the clock jumps by days, forth and back: nobody notices', { // A container has the clock of its host.
+await test('the clock jumps by days, forth and back: nobody notices', {
+  // A container has the clock of its host.
   skip: machine.trim() !== 'qemu',
 }, async () => {
   const before = parts.map(mainPid);
