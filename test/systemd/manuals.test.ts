@@ -61,7 +61,7 @@ function complete(command: string, ...words: readonly string[]): string[] {
 describe('the completion of bash', () => {
   it.each([
     ['warpctl', ['de'], ['devices']],
-    ['warpctl', ['mdev', ''], ['types', 'list', '-h', '--help']],
+    ['warpctl', ['mdev', ''], ['types', 'list', 'create', 'remove', '-h', '--help']],
     ['warpctl', ['revoke', '--g'], ['--grace']],
     ['warpctl', ['--json', 'reload', '--d'], ['--dry-run']],
     ['warpctl', ['gzip', 'SD'], ['SDK.md']],
