@@ -56,6 +56,7 @@ class Answers {
   readonly #name: string;
   readonly #patienceMillis: number;
   #complaints = '';
+  readonly #closed: Promise<void>;
 
   constructor(
     child: ChildProcessByStdio<Writable, Readable, Readable>,
@@ -66,6 +67,12 @@ class Answers {
     this.#name = name;
     this.#patienceMillis = patienceMillis;
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    this.#closed = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        this.#complaints += signal ?? `exit code ${code}`;
+        resolve();
+      });
+    });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#complaints += text));
     child.on('error', (error) => (this.#complaints += error.message));
     // Writing to one that died: its end is reported by next().
@@ -82,7 +89,11 @@ class Answers {
     }, this.#patienceMillis);
     try {
       const { value, done } = await this.#lines.next();
-      if (done === true) throw new Error(`${this.#name} ended early\n${this.#complaints.trimEnd()}`);
+      if (done === true) {
+        // What it complained of may come after the end of its answers.
+        await this.#closed;
+        throw new Error(`${this.#name} ended early\n${this.#complaints.trimEnd()}`);
+      }
       return JSON.parse(value);
     } finally {
       clearTimeout(hangs);

@@ -1,7 +1,7 @@
 // One process of the daemon as its supervisor sees it, from its start to its end: whether it serves, whether it still
 // answers. What becomes of its role when it ends is the supervisor's business.
 //
-//     started --ready--> serving --8 pings without an answer, and stopped or spinning--> killed
+//     started --ready--> serving --2 pings without an answer, and stopped or spinning--> killed
 //        \--not ready in time--------------------------------------------------------------^
 //
 // One that stands by is not ready until it has taken the place of the one that serves.
@@ -17,8 +17,8 @@ const STOP_MILLIS_MAX = 10_000;
 /** What one may take to be ready, milliseconds: with the channels of ten thousand clients to take over. */
 const START_MILLIS_MAX = 60_000;
 /** How often each is pinged, milliseconds, and after how many unanswered pings it is looked at. */
-export const PING_MILLIS = 250;
-const PINGS_UNANSWERED_MAX = 8;
+export const PING_MILLIS = 1_000;
+const PINGS_UNANSWERED_MAX = 2;
 /**
  * One that was stopped hangs then. Of the others, one that has used this much processor time since its last answer spins;
  * one that has not is waiting for its turn on a crowded host, but not for ever. Milliseconds.
