@@ -58,7 +58,8 @@ export type GivenResponse<Name extends Method> =
  */
 const TEXT_MAX = 512;
 
-function cutTexts(error: WarpError): WarpError {
+/** The same error with texts that a trailer, or a line of a log, can hold. */
+export function cutTexts(error: WarpError): WarpError {
   const { operation, found, hint } = error;
   if (Math.max(operation.length, found.length, hint.length) <= TEXT_MAX) return error;
   const cut = (text: string): string => (text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX)}...`);

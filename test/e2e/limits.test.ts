@@ -95,7 +95,7 @@ test('a user with as many connections as it may have is told so, not that nobody
       return socket;
     }),
   );
-  await expect(connect({ runtimeDir })).rejects.toMatchObject({
+  await expect(connect({ runtimeDir, timeoutMillis: 500 })).rejects.toMatchObject({
     code: 'NO_DAEMON',
     found: `${path} takes the connection and closes it`,
     hint: expect.stringContaining('as many connections') as string,

@@ -11,7 +11,7 @@ const program = `
 import { connect, gzip } from 'warpdrive';
 const connection = await connect();
 const packed = await gzip(connection, Buffer.from('packed '.repeat(1000)));
-console.log((await import('node:zlib')).gunzipSync(packed).toString().slice(0, 6));
+console.log((await import('node:zlib')).gunzipSync(packed.data).toString().slice(0, 6));
 await connection.close();
 `;
 

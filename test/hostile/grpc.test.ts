@@ -273,7 +273,7 @@ test('thousands of unfinished TLS handshakes leave others alone', async () => {
   }
   const remote = await connect(daemon.options);
   expect(remote.transport).toBe('grpcs');
-  expect((await remote.status()).tenant).toBe('default:client');
+  expect((await remote.status()).tenant).toBe('default:tls:client');
   await eventually('most were cut off', () => sockets.filter(({ closed }) => closed).length > 1_500);
   await remote.close();
   for (const socket of sockets) socket.destroy();
@@ -311,7 +311,7 @@ test('who one says to be in metadata changes nothing', async () => {
     metadata.set(name, 'tls:client');
   const { path, requestSerialize, responseDeserialize } = brokerService.GetStatus;
   const { bytes } = await callRaw(path, requestSerialize({}), metadata);
-  expect(responseDeserialize(bytes as Buffer).tenant).toBe(`uid:${process.getuid?.()}`);
+  expect(responseDeserialize(bytes as Buffer).tenant).toBe(`default:${process.getuid?.()}`);
 });
 
 test('an administrator on another host is none', async () => {

@@ -12,7 +12,7 @@ import {
   REGION_BYTES_MAX,
 } from '../../shared/limits.ts';
 import { type AlgorithmName, isAlgorithmName } from '../../shared/operations.ts';
-import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
+import { cutTexts, type GivenResponse, type ReceivedRequest } from '../../shared/grpc.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSealedMemory, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
@@ -24,7 +24,7 @@ import type { brokerContract, custodianContract, engineContract, followerContrac
 import type { Link } from '../link.ts';
 import { type Account, resources } from './accounts.ts';
 import { Admission } from './admission.ts';
-import { type Caller, mayAdminister } from './caller.ts';
+import { type Caller, isSameCaller, mayAdminister } from './caller.ts';
 import { createChannelMemory } from './channel-memory.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
 import type { Connection } from './connections.ts';
@@ -94,7 +94,7 @@ export class BrokerService {
 
   /** A link to an engine is up, whose channels may be others than those that we know: makes the books right. */
   async adopt(engine: EngineLink): Promise<void> {
-    for (const undo of this.#toUndo.splice(0)) await undo(engine);
+    for (const undo of this.#toUndo.splice(0)) this.#undo(engine, undo);
     const { devices } = await engine.call('status', {});
     this.#devices = new Map(devices.map(({ name, algorithms }) => [name, algorithms]));
     await this.#adoptDrained(engine, devices);
@@ -120,6 +120,14 @@ export class BrokerService {
     await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
     if (there.size > 0)
       this.#context.log.info({ channels: there.size }, 'went on with the channels of the engine');
+  }
+
+  /** Not waited for: a region that a request in flight names may take as long as that. What comes later comes after it. */
+  #undo(engine: EngineLink, undo: (engine: EngineLink) => Promise<unknown>): void {
+    undo(engine).catch((error: unknown) => {
+      if (engine.isOpen) this.#context.log.warn({ err: error }, 'the engine did not take something back');
+      else this.#toUndo.push(undo);
+    });
   }
 
   /** Either of us may be new: what one of us knows to be out of use stays so. */
@@ -653,9 +661,11 @@ export class BrokerService {
     if (!refusalCodes.has(error.code)) return;
     const { uid, pid } = caller.process;
     const channel = request !== undefined && 'channel' in request ? (request.channel as number) : 0;
-    const account = this.clients.find(channel)?.account ?? this.#context.tenants.payerFor(caller).account;
-    const { tenant } = account;
-    const { code, operation, found, limit } = error;
+    // Anybody can name a channel of somebody else.
+    const client = this.clients.find(channel);
+    const isOwn = client !== undefined && isSameCaller(caller, { user: client.user, process: client.owner });
+    const { tenant } = isOwn ? client.account : this.#context.tenants.payerFor(caller).account;
+    const { code, operation, found, limit } = cutTexts(error);
     this.refusals.count(tenant, code, limit?.name.split('.').pop());
     const of = channel === 0 ? {} : { channel };
     this.#context.log.warn(

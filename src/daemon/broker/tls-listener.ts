@@ -102,6 +102,8 @@ function readPem(configuration: GrpcConfiguration, name: 'certificate' | 'key' |
 /** The first alternative name, URI before DNS, or else the common name; undefined if there is none that will do. */
 function certificateName(socket: TLSSocket): string | undefined {
   const { subject, subjectaltname = '' } = socket.getPeerCertificate();
+  // Names that Node had to quote could look like several.
+  if (subjectaltname.includes('"')) return undefined;
   const [, uri] = /(?:^|, )URI:([^,]+)/.exec(subjectaltname) ?? [];
   const [, dns] = /(?:^|, )DNS:([^,]+)/.exec(subjectaltname) ?? [];
   const name = uri ?? dns ?? (subject as { CN?: string } | undefined)?.CN;

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { present } from '../../shared/assert.ts';
 import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
+import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { custodianContract, followerContract, vaultContract } from '../contracts.ts';
 import { type Handlers, Link } from '../link.ts';
@@ -90,7 +91,11 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
     },
     lendQueue: async (request) => {
       const { fd, deviceApi } = await loans.lend(request);
-      return { reply: { deviceApi }, fds: [fd] };
+      if (link().isOpen) return { reply: { deviceApi }, fds: [fd] };
+      // Nobody is there to know of it.
+      fd.close();
+      await loans.end(request);
+      throw new WarpError('ENGINE_UNAVAILABLE', { operation: 'lend a hardware queue' });
     },
     endLoan: async (name) => {
       await loans.end(name);

@@ -58,6 +58,8 @@ export class Loans {
         await owned.returnQueue(taken.id);
         throw error;
       }
+      // One of an engine that is gone may have had the same numbers.
+      await this.end({ channel, queue });
       const loan = { device, tenant, owned, queueId: taken.id, addresses: new Map() };
       this.#loans.set(keyOf({ channel, queue }), loan);
       return taken;
@@ -73,9 +75,12 @@ export class Loans {
     if (loan === undefined) return;
     this.#loans.delete(keyOf(name));
     const { device, tenant, owned, queueId, addresses } = loan;
-    await owned.returnQueue(queueId);
-    for (const address of addresses.values()) await unmapWhenMapped(owned, address);
-    this.#leave(device, tenant);
+    try {
+      await owned.returnQueue(queueId);
+      for (const address of addresses.values()) await unmapWhenMapped(owned, address);
+    } finally {
+      this.#leave(device, tenant);
+    }
   }
 
   /** Ends all but these: an engine knows which of them its channels have. */
