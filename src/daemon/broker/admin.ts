@@ -5,6 +5,7 @@ import { WarpError } from '../../shared/errors.ts';
 import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
 import { type Caller, requireAdministrator } from './caller.ts';
 import type { Connection } from './connections.ts';
+import type { Overview } from './overview.ts';
 import type { BrokerService, CustodianLink, EngineLink } from './service.ts';
 
 /** How long a device may take to finish what it holds before the caller is told, milliseconds. */
@@ -18,10 +19,12 @@ export interface AdminContext {
 
 export class AdminService {
   readonly #service: BrokerService;
+  readonly #overview: Overview;
   readonly #context: AdminContext;
 
-  constructor(service: BrokerService, context: AdminContext) {
+  constructor(service: BrokerService, overview: Overview, context: AdminContext) {
     this.#service = service;
+    this.#overview = overview;
     this.#context = context;
   }
 
@@ -31,7 +34,7 @@ export class AdminService {
 
   listDevices({ caller }: Connection): Promise<GivenResponse<'Admin/ListDevices'>> {
     this.#check(caller, 'list the devices');
-    return this.#service.listDevices();
+    return this.#overview.listDevices();
   }
 
   async listMdevs({ caller }: Connection): Promise<GivenResponse<'Admin/ListMdevs'>> {
@@ -41,12 +44,12 @@ export class AdminService {
 
   listTenants({ caller }: Connection): GivenResponse<'Admin/ListTenants'> {
     this.#check(caller, 'list the tenants');
-    return { tenants: this.#service.listTenants() };
+    return { tenants: this.#overview.listTenants() };
   }
 
   listQueues(connection: Connection): Promise<GivenResponse<'Admin/ListQueues'>> {
     this.#check(connection.caller, 'list the queues');
-    return this.#service.listQueues(connection);
+    return this.#overview.listQueues(connection);
   }
 
   async drainDevice(

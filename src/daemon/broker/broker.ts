@@ -24,6 +24,7 @@ import type { KnownProcess } from './caller.ts';
 import { Connections } from './connections.ts';
 import { type GrpcEvents, GrpcServer, type Methods } from './grpc-server.ts';
 import { MetricsServer } from './metrics-server.ts';
+import { Overview } from './overview.ts';
 import { BrokerService } from './service.ts';
 import { Host, readHostLimits } from './host.ts';
 import { cancelRequests } from './streams/cancellation.ts';
@@ -87,12 +88,20 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   };
   const identifyProcess = async (peer: PeerCredentials): Promise<ProcessName | undefined> =>
     (await identifyPeer(peer))?.process;
+  const whenEngineUp = () => engine.whenUp(ENGINE_MILLIS_MAX);
   const service = new BrokerService({
     tenants,
     tokens,
     host: new Host(readHostLimits()),
     log,
-    engine: () => engine.whenUp(ENGINE_MILLIS_MAX),
+    engine: whenEngineUp,
+  });
+  const overview = new Overview({
+    clients: service.clients,
+    admission: service.admission,
+    refusals: service.refusals,
+    tenants,
+    engine: whenEngineUp,
     status: () => ({
       uptimeMillis: Math.round(performance.now() - startedMillis),
       connections: connections.size,
@@ -136,18 +145,17 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
   await engine.connect();
 
-  const whenEngineUp = () => engine.whenUp(ENGINE_MILLIS_MAX);
   const streams = new StreamService(service, {
     cancelRequests: (held, requests) => void cancelRequests(whenEngineUp, held, requests),
   });
-  const admin = new AdminService(service, {
+  const admin = new AdminService(service, overview, {
     engine: whenEngineUp,
     custodian: () => custodian.whenUp(CUSTODIAN_MILLIS_MAX),
   });
   const methods: Methods = {
-    ListDevices: { call: () => service.listDevices() },
-    GetStatus: { call: (connection) => service.getStatus(connection) },
-    ListQueues: { call: (connection) => service.listQueues(connection) },
+    ListDevices: { call: () => overview.listDevices() },
+    GetStatus: { call: (connection) => overview.getStatus(connection) },
+    ListQueues: { call: (connection) => overview.listQueues(connection) },
     // A channel whose token nobody redeems ends by itself.
     OpenChannel: { call: (connection, request) => service.openChannel(connection, request) },
     ResumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
@@ -191,7 +199,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const unix = new UnixListener(join(options.runtimeDir, GRPC_SOCKET), connections, identifyPeer);
   await unix.listen();
   const tls = await listenForTls(configuration.grpc, connections, identifyProcess, log);
-  const metrics = new MetricsServer(() => service.picture(), log);
+  const metrics = new MetricsServer(() => overview.picture(), log);
   await metrics.listen(configuration.metrics, options.runtimeDir);
 
   endWhenTold(log, async (ending) => {

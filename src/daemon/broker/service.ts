@@ -11,30 +11,29 @@ import {
   CHANNEL_SLOTS_MIN,
   REGION_BYTES_MAX,
 } from '../../shared/limits.ts';
-import { type AlgorithmName, isAlgorithmName } from '../../shared/operations.ts';
+import type { AlgorithmName } from '../../shared/operations.ts';
 import { cutTexts, type GivenResponse, type ReceivedRequest } from '../../shared/grpc.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSealedMemory, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
-import type { Picture } from '../../shared/picture.ts';
-import { packageVersion } from '../../shared/package-files.ts';
 import type { Configuration } from '../config/schema.ts';
 import { engineLimits } from '../config/tenants.ts';
 import type { brokerContract, custodianContract, engineContract, followerContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
-import { type Account, resources } from './accounts.ts';
 import { Admission } from './admission.ts';
-import { type Caller, isSameCaller, mayAdminister } from './caller.ts';
+import { type Caller, isSameCaller } from './caller.ts';
 import { createChannelMemory } from './channel-memory.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
 import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
+import { chooseDepth, chooseDevices, firstInService, notAllowed } from './queue-choice.ts';
 import { refusalCodes, Refusals } from './refusals.ts';
 import { checkSessionParameters } from './session-parameters.ts';
 import { HeldChannel } from './streams/held-channel.ts';
 import type { PayloadRegion } from './streams/payload-memory.ts';
 import type { Payer, TenantBook } from './tenant-book.ts';
 import type { Tokens } from './tokens.ts';
+import { Turns } from './turns.ts';
 
 export type CustodianLink = Link<typeof followerContract, typeof custodianContract>;
 export type EngineLink = Link<typeof brokerContract, typeof engineContract>;
@@ -47,7 +46,6 @@ export interface BrokerContext {
   readonly log: Logger;
   /** The engine, waiting for one that is being started again. Rejects with ENGINE_UNAVAILABLE when that takes long. */
   engine(): Promise<EngineLink>;
-  status(): Omit<GivenResponse<'GetStatus'>, 'version' | 'tenant' | 'usage' | 'channels'>;
 }
 
 export class BrokerService {
@@ -59,10 +57,8 @@ export class BrokerService {
   #devices: ReadonlyMap<string, readonly AlgorithmName[]> = new Map();
   readonly refusals = new Refusals();
   readonly admission = new Admission();
-  /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
-  readonly #asked = new Map<string, Promise<unknown>>();
-  /** By tenant: the last call for a hardware queue, whose end lets the next one go. */
-  readonly #directTurns = new Map<string, Promise<void>>();
+  /** By tenant: calls that wait for hardware must not take all places on the link. */
+  readonly #directTurns = new Turns();
   /** What a lost engine may have done for calls that failed: undone at the next one, before anybody else calls. */
   #toUndo: ((engine: EngineLink) => Promise<unknown>)[] = [];
 
@@ -159,18 +155,9 @@ export class BrokerService {
     }
   }
 
-  /** However many ask, the engine is asked once at a time: it answers between requests. */
-  #ask<Answer>(question: string, ask: () => Promise<Answer>): Promise<Answer> {
-    const underWay = this.#asked.get(question) as Promise<Answer> | undefined;
-    if (underWay !== undefined) return underWay;
-    const answer = ask().finally(() => this.#asked.delete(question));
-    this.#asked.set(question, answer);
-    return answer;
-  }
-
   /**
-   * Asks the engine for something that a client is lent. If it refuses, `giveBack` is called; if it is lost before it
-   * has answered, the next engine is asked to `undo` as well.
+   * Asks the engine for something that a client is lent. If it refuses, `giveBack` is called; if it has not answered,
+   * it is asked to `undo` as well, or the next one is.
    */
   async #lend(
     engine: EngineLink,
@@ -183,92 +170,9 @@ export class BrokerService {
     } catch (error) {
       giveBack();
       if (!engine.isOpen) this.#toUndo.push(undo);
+      else if (error instanceof WarpError && error.code === 'DEADLINE_EXCEEDED') this.#undo(engine, undo);
       throw error;
     }
-  }
-
-  async listDevices(): Promise<GivenResponse<'ListDevices'>> {
-    const { devices } = await this.#ask('status', async () =>
-      (await this.#context.engine()).call('status', {}),
-    );
-    const states = {
-      starting: 'DEVICE_STATE_STARTING',
-      ready: 'DEVICE_STATE_READY',
-      failed: 'DEVICE_STATE_FAILED',
-      drained: 'DEVICE_STATE_DRAINED',
-    } as const;
-    return { devices: devices.map((device) => Object.assign({}, device, { state: states[device.state] })) };
-  }
-
-  getStatus({ caller }: Connection): GivenResponse<'GetStatus'> {
-    const { account } = this.#context.tenants.payerFor(caller);
-    return {
-      ...this.#context.status(),
-      version: packageVersion,
-      channels: this.clients.size,
-      tenant: account.tenant,
-      usage: usageOf(account),
-    };
-  }
-
-  /** All to whom something is charged, with what they use of what they may. */
-  listTenants(): { readonly name: string; readonly usage: ReturnType<typeof usageOf> }[] {
-    const accounts = [...this.#context.tenants].map(({ account }) => account);
-    const busy = accounts.filter(({ isIdle }) => !isIdle);
-    return busy.map((account) => ({ name: account.tenant, usage: usageOf(account) }));
-  }
-
-  /** All counters, for whoever may see all tenants. */
-  picture(): Promise<Picture> {
-    return this.#ask('picture', async () => {
-      const engine = await this.#context.engine();
-      const { devices, loop } = await engine.call('status', {});
-      const tenants: Picture['tenants'][number][] = [];
-      const usage: Picture['usage'][number][] = [];
-      for (let from = 0, isLast = false; !isLast; from = tenants.length) {
-        const part = await engine.call('usage', { from });
-        tenants.push(...part.tenants);
-        usage.push(...part.usage);
-        ({ isLast } = part);
-      }
-      const inLine = new Map<string, number>();
-      for (const { tenant } of this.admission.list()) inLine.set(tenant, (inLine.get(tenant) ?? 0) + 1);
-      return {
-        usage,
-        tenants,
-        loop,
-        accounts: this.listTenants().flatMap(({ name: tenant, usage: used }) =>
-          used.map((one) => Object.assign({ tenant }, one)),
-        ),
-        refusals: this.refusals.list(),
-        waitingInLine: [...inLine].map(([tenant, count]) => ({ tenant, count })),
-        devices: devices.map(({ name, state, hardwareQueues, queuesLent, inFlight, resets }) => ({
-          device: name,
-          isUp: state === 'ready',
-          hardwareQueues,
-          queuesLent,
-          inFlight,
-          resets,
-        })),
-      };
-    });
-  }
-
-  async listQueues({ caller }: Connection): Promise<GivenResponse<'ListQueues'>> {
-    const seesAll = mayAdminister(caller, this.#context.tenants.configuration);
-    const isOwn = (client: Client | undefined): boolean => client?.user === caller.user;
-    const { queues } = await this.#ask(`queues ${seesAll ? 'all' : caller.user}`, async () => {
-      const own = [...this.clients].filter(isOwn).map(({ id }) => id);
-      return (await this.#context.engine()).call('queues', { channels: seesAll ? null : own });
-    });
-    const pidOf = (channel: number): number => this.clients.find(channel)?.owner.pid ?? 0;
-    const waiting = this.admission
-      .list()
-      .filter(({ channel }) => seesAll || isOwn(this.clients.find(channel)));
-    return {
-      queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })),
-      waiting,
-    };
   }
 
   async openChannel(
@@ -373,7 +277,8 @@ export class BrokerService {
       throw new WarpError('INVALID_ARGUMENT', { operation, found: `mode ${String(request.mode)}` });
     const isDirect = request.mode === 'QUEUE_MODE_DIRECT';
     if (isDirect) this.#checkDirect(client, payer, operation);
-    const { devices, algorithm } = this.#chooseDevices(request, payer, operation);
+    const offer = { devices: this.#devices, direct: this.#directDevices };
+    const { devices, algorithm } = chooseDevices(request, offer, payer, operation);
     if (request.depth > client.slots) {
       throw new WarpError('INVALID_ARGUMENT', {
         operation,
@@ -412,7 +317,7 @@ export class BrokerService {
       async () => {
         device = await firstInService(devices, async (name) => {
           if (isDirect) {
-            own = await this.#inTurn(client.account.tenant, async () => {
+            own = await this.#directTurns.take(client.account.tenant, async () => {
               const waitMillis = Math.max(0, Math.ceil(endMillis - performance.now()));
               const wanted = { channel, queue, device: name, algorithm, waitMillis };
               const { reply, fds } = await engine.callForFds('openDirectQueue', wanted);
@@ -447,22 +352,6 @@ export class BrokerService {
     return this.deviceNames.filter((name) => devices[name]?.direct === true);
   }
 
-  /** One after the other for each tenant: calls that wait for hardware must not take all places on the link. */
-  async #inTurn<Result>(tenant: string, act: () => Promise<Result>): Promise<Result> {
-    const before = this.#directTurns.get(tenant);
-    const turn = (before ?? Promise.resolve()).then(act);
-    const over = turn.then(
-      () => {},
-      () => {},
-    );
-    this.#directTurns.set(tenant, over);
-    try {
-      return await turn;
-    } finally {
-      if (this.#directTurns.get(tenant) === over) this.#directTurns.delete(tenant);
-    }
-  }
-
   async mapRegion(
     connection: Connection,
     { channel, queue, region }: ReceivedRequest<'MapRegion'>,
@@ -472,42 +361,6 @@ export class BrokerService {
     if (!client.queues.has(queue)) throw new WarpError('NO_SUCH_QUEUE', { operation });
     if (!client.regions.has(region)) throw new WarpError('NO_SUCH_REGION', { operation });
     return engine.call('mapRegion', { channel, queue, region });
-  }
-
-  /** The devices that may serve it, the preferred one first: at least one. */
-  #chooseDevices(
-    { algorithm, device: wanted, mode }: ReceivedRequest<'RequestQueue'>,
-    payer: Payer,
-    operation: string,
-  ): { devices: readonly string[]; algorithm: AlgorithmName } {
-    const devices = this.#devices;
-    const names = [...devices.keys()];
-    if (wanted !== '' && !devices.has(wanted)) {
-      throw new WarpError('NO_SUCH_DEVICE', {
-        operation,
-        found: `no device "${wanted}"; there are ${names.join(', ')}`,
-      });
-    }
-    if (!isAlgorithmName(algorithm)) {
-      const offered = [...new Set([...devices.values()].flat())];
-      throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: `not one of ${offered.join(', ')}` });
-    }
-    const { devices: allowed = names, algorithms } = payer.limits;
-    if (wanted !== '' && !allowed.includes(wanted))
-      throw notAllowed(operation, `only ${allowed.join(', ')}, not "${wanted}"`, payer, 'devices');
-    if (algorithms !== undefined && !algorithms.includes(algorithm))
-      throw notAllowed(operation, `only ${algorithms.join(', ')}`, payer, 'algorithms');
-    const candidates = wanted === '' ? names.filter((name) => allowed.includes(name)) : [wanted];
-    const offering = candidates.filter((name) => devices.get(name)?.includes(algorithm));
-    if (offering.length === 0) {
-      const offers = candidates.map((name) => `${name} offers ${devices.get(name)?.join(', ')}`).join('; ');
-      throw new WarpError('NO_SUCH_ALGORITHM', { operation, found: offers });
-    }
-    if (mode !== 'QUEUE_MODE_DIRECT') return { devices: offering, algorithm };
-    const direct = offering.filter((name) => this.#directDevices.includes(name));
-    if (direct.length > 0) return { devices: direct, algorithm };
-    const found = `${offering.join(', ')} lend no hardware queues whole`;
-    throw new WarpError('UNSUPPORTED', { operation, found, hint: 'request a shared queue' });
   }
 
   async releaseQueue(
@@ -694,14 +547,6 @@ export class BrokerService {
   }
 }
 
-function usageOf(account: Account) {
-  return resources.map((resource) => ({
-    resource,
-    used: account.used(resource),
-    limit: account.limits[resource],
-  }));
-}
-
 /** Whether the channel is for an Exchange call. */
 function checkTransport({ transport }: ReceivedRequest<'OpenChannel'>, { isLocal }: Caller): boolean {
   if (transport === 'TRANSPORT_STREAM') return true;
@@ -715,45 +560,6 @@ function checkTransport({ transport }: ReceivedRequest<'OpenChannel'>, { isLocal
     found: 'there is no shared memory with another host',
     hint,
   });
-}
-
-/** `key`: the one of the tenant's table that says so. */
-function notAllowed(operation: string, may: string, { account, section }: Payer, key: string): WarpError {
-  return new WarpError('PERMISSION_DENIED', {
-    operation,
-    found: `tenant ${account.tenant} may have ${may}`,
-    hint: `ask the administrator to change ${section}.${key}`,
-  });
-}
-
-/** `asked`: 0 for as many as there may be. */
-function chooseDepth(asked: number, slots: number, { account, limits, section }: Payer, operation: string) {
-  if (asked === 0) return Math.min(slots, limits.depth);
-  if (asked <= limits.depth) return asked;
-  const name = `${section}.depth`;
-  throw new WarpError('QUOTA_EXCEEDED', {
-    operation,
-    found: `a depth of ${asked}; tenant ${account.tenant} may have ${limits.depth}`,
-    hint: `ask for less, or ask the administrator to raise ${name}`,
-    limit: { name, value: limits.depth, used: 0 },
-  });
-}
-
-/** Asks for one device after another until one is in service; returns its name. */
-async function firstInService(
-  devices: readonly string[],
-  ask: (device: string) => Promise<unknown>,
-): Promise<string> {
-  for (const [index, device] of devices.entries()) {
-    try {
-      await ask(device);
-      return device;
-    } catch (error) {
-      const isOut = error instanceof WarpError && error.code === 'DEVICE_UNAVAILABLE';
-      if (!isOut || index === devices.length - 1) throw error;
-    }
-  }
-  throw new WarpError('DEVICE_UNAVAILABLE', { operation: 'open a queue' });
 }
 
 /** Unless it was released meanwhile, and the number perhaps given to another. */
