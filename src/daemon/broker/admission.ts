@@ -7,12 +7,9 @@
 
 import { WarpError } from '../../shared/errors.ts';
 import type { Account, Charge } from './accounts.ts';
-import { WaitingLine } from './waiting-line.ts';
 
 /** setTimeout takes no more, milliseconds. */
 const TIMER_MILLIS_MAX = 2 ** 31 - 1;
-/** All who wait in one line are of one tenant, so of one weight. */
-const WEIGHT = 1;
 
 /** Who waits, as others see it. */
 export interface Waiter {
@@ -44,7 +41,8 @@ export interface Waiting extends Waiter {
 
 /** Lines for queues. */
 export class Admission {
-  readonly #lines = new Map<Account, WaitingLine<Want>>();
+  /** In the order in which they came. */
+  readonly #lines = new Map<Account, Set<Want>>();
 
   /** Charges one queue, in turn. Throws QUOTA_EXCEEDED when the patience is over, CANCELLED when it is given up. */
   async chargeQueue(account: Account, waiter: Waiter, { millis, signal }: Patience): Promise<Charge> {
@@ -56,9 +54,9 @@ export class Admission {
       return await new Promise<Charge>((take, refuse) => {
         const sinceMillis = performance.now();
         const want: Want = { waiter, sinceMillis, take, refuse };
-        const place = line.join(want, WEIGHT, sinceMillis + millis);
+        line.add(want);
         const giveUp = (error: () => WarpError): void => {
-          if (line.cancel(place)) refuse(error());
+          if (line.delete(want)) refuse(error());
         };
         timer = setTimeout(() => giveUp(() => tooLate(account, millis)), Math.min(millis, TIMER_MILLIS_MAX));
         onAbort = () => giveUp(givenUp);
@@ -68,22 +66,22 @@ export class Admission {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      if (line.length === 0) this.#close(account);
+      if (line.size === 0) this.#close(account);
     }
   }
 
-  #lineOf(account: Account): WaitingLine<Want> {
+  #lineOf(account: Account): Set<Want> {
     const known = this.#lines.get(account);
     if (known !== undefined) return known;
-    const line = new WaitingLine<Want>();
+    const line = new Set<Want>();
     this.#lines.set(account, line);
     account.onRoom = (resource) => {
       if (resource !== 'queues') return;
-      line.serve(({ take }) => {
-        if (!account.hasRoom('queues', 1)) return 'none left';
-        take(account.charge('queues', 1));
-        return 'served';
-      });
+      for (const want of line) {
+        if (!account.hasRoom('queues', 1)) return;
+        line.delete(want);
+        want.take(account.charge('queues', 1));
+      }
     };
     return line;
   }
@@ -96,8 +94,8 @@ export class Admission {
   /** A channel has ended: its calls wait no longer. */
   abandon(channel: number): void {
     for (const line of this.#lines.values()) {
-      for (const place of line) {
-        if (place.want.waiter.channel === channel && line.cancel(place)) place.want.refuse(givenUp());
+      for (const want of line) {
+        if (want.waiter.channel === channel && line.delete(want)) want.refuse(givenUp());
       }
     }
   }
@@ -106,7 +104,7 @@ export class Admission {
   list(): Waiting[] {
     const nowMillis = performance.now();
     return [...this.#lines].flatMap(([{ tenant }, line]) =>
-      [...line].map(({ want: { waiter, sinceMillis } }, position) => {
+      [...line].map(({ waiter, sinceMillis }, position) => {
         const waitedMillis = Math.round(nowMillis - sinceMillis);
         return Object.assign({ tenant, position, waitedMillis }, waiter);
       }),
