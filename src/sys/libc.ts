@@ -66,17 +66,25 @@ export function callLibc(
   return { value, errno: errnoCode };
 }
 
+/** What threads of the pool have the addresses of: the library itself doesn't keep it from being collected. */
+const lentToPool = new Set<Buffer>();
+
 /** poll(2) on a thread of libuv's pool, for callers whose event loop must go on meanwhile. */
-export function pollInPool(pollfds: Buffer, count: number, timeoutMillis: number): Promise<number> {
+export async function pollInPool(pollfds: Buffer, count: number, timeoutMillis: number): Promise<number> {
   const [retType, paramsType] = signatures.poll;
-  return load<typeof DataType.I32, undefined, true>({
-    library: LIBRARY,
-    funcName: 'poll',
-    retType,
-    paramsType: [...paramsType],
-    paramsValue: [pollfds, count, timeoutMillis],
-    runInNewThread: true,
-  });
+  lentToPool.add(pollfds);
+  try {
+    return await load<typeof DataType.I32, undefined, true>({
+      library: LIBRARY,
+      funcName: 'poll',
+      retType,
+      paramsType: [...paramsType],
+      paramsValue: [pollfds, count, timeoutMillis],
+      runInNewThread: true,
+    });
+  } finally {
+    lentToPool.delete(pollfds);
+  }
 }
 
 /** ioctl(2). The argument is an integer, a string, or a Buffer that the kernel reads and writes in place. */

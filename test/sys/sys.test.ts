@@ -4,10 +4,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { Layout } from '../../src/shared/layout.ts';
 import { closeAll, Fd, openFds } from '../../src/sys/fd.ts';
 import { ioctl, ioctlRequest } from '../../src/sys/ioctl.ts';
+import { pollInPool, structMemory } from '../../src/sys/libc.ts';
 import { checkSealed, createSealedMemory, mapShared, PAGE_BYTES, punchOut } from '../../src/sys/memory.ts';
 import { openPidfd, tryLock } from '../../src/sys/process.ts';
 import {
@@ -159,6 +162,29 @@ describe('sockets', () => {
     receiveWithFds(b.number, 'last byte');
     expect(receiveWithFds(b.number, 'end')).toBe('end');
     closeAll([a, b, held]);
+  });
+
+  it('keep the memory that a thread of the pool writes to, though nobody else does', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const [a, b] = createSocketPair('stream', 'pair');
+    const poll = (): [Promise<number>, WeakRef<Buffer>] => {
+      const entry = structMemory(structs.pollfdLayout.bytes);
+      entry.writeInt32LE(b.number, structs.pollfdLayout.fields.fd.offset);
+      entry.writeInt16LE(1, structs.pollfdLayout.fields.events.offset);
+      return [pollInPool(entry, 1, 5_000), new WeakRef(entry)];
+    };
+    const [polling, entry] = poll();
+    // A reference that was looked at holds until the turn ends.
+    await new Promise(setImmediate);
+    collect();
+    expect(entry.deref()).toBeDefined();
+    sendWithFds(a.number, Buffer.of(1), []);
+    expect(await polling).toBe(1);
+    await new Promise(setImmediate);
+    collect();
+    expect(entry.deref()).toBeUndefined();
+    closeAll([a, b]);
   });
 
   it('name the path and what to do where nobody listens, or the path is too long', () => {
