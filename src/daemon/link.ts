@@ -3,7 +3,8 @@
 //
 //     control socket   one JSON object a line; read by the event loop
 //     fds socket       one message for each call or answer with descriptors, sent before the line that announces
-//                      it; read by recvmsg only, since the event loop's own read drops descriptors
+//                      it; read by recvmsg only, since the event loop's own read drops descriptors. The reader says
+//                      when it has taken one, so that its peer knows that there is room for the next
 //
 // How two processes come to have such a pair of sockets is in link-sockets.ts. A contract (contracts.ts) says which
 // calls there are, what they carry and how many descriptors; what doesn't fit ends the link.
@@ -55,11 +56,8 @@ type FdCall<C extends Contract> = {
 
 /** A line longer than this ends the link, bytes. */
 const LINE_BYTES_MAX = 16 * 1024 * 1024;
-/**
- * Calls with descriptors that may wait for their answers, and others whose answers bring some: so many messages always
- * fit into the fds socket, so sending one never has to wait.
- */
-const FD_CALLS_MAX = 64;
+/** Messages that may be in the fds socket: so many always fit. */
+const FD_MESSAGES_MAX = 64;
 const CALL_MILLIS_MAX = 30_000;
 
 type Frame =
@@ -68,24 +66,24 @@ type Frame =
   | {
       readonly answer: number;
       readonly error: { code: string; operation: string; found: string; hint: string };
-    };
+    }
+  | { readonly taken: 'fds' };
 
 interface PendingCall {
   readonly name: string;
-  /** Where its end makes room for another one. */
-  readonly gate: Gate | undefined;
   readonly timer: NodeJS.Timeout | undefined;
   readonly resolve: (answer: WithFds<unknown>) => void;
   readonly reject: (error: WarpError) => void;
 }
 
-/** Lets so many calls be under way that one more message always fits. */
+/** Lets so many messages be under way that one more always fits. */
 class Gate {
   #count = 0;
+  #isOpen = false;
   #waiting: (() => void)[] = [];
 
   async enter(): Promise<void> {
-    while (this.#count >= FD_CALLS_MAX) {
+    while (this.#count >= FD_MESSAGES_MAX && !this.#isOpen) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
@@ -98,7 +96,9 @@ class Gate {
     this.#waiting.shift()?.();
   }
 
+  /** Nothing is sent any more: who waits hears of it. */
   open(): void {
+    this.#isOpen = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
@@ -117,9 +117,8 @@ export class Link<Serves extends Contract, Calls extends Contract> {
   readonly #calls: Calls;
   readonly #handlers: Handlers<Serves>;
   readonly #pending = new Map<number, PendingCall>();
-  /** Of calls with descriptors, and of calls whose answers have some, which may take long. */
-  readonly #sending = new Gate();
-  readonly #receiving = new Gate();
+  /** Of the fds socket. */
+  readonly #gate = new Gate();
   #nextId = 1;
   #received = '';
   #isOpen = true;
@@ -176,16 +175,9 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     const contract = this.#calls[name] as CallContract;
     const count = descriptorCount(contract, request);
     assert(fds.length === count, `${name} carries ${count} descriptors`);
-    assert(count === 0 || contract.replyFds === undefined, 'descriptors go one way in a call');
-    const gate = count > 0 ? this.#sending : contract.replyFds === undefined ? undefined : this.#receiving;
-    await gate?.enter();
-    try {
-      if (!this.#isOpen) throw this.#lost(name);
-      if (count > 0) this.#sendFds(name, fds);
-    } catch (error) {
-      gate?.leave();
-      throw error;
-    }
+    if (count > 0) await this.#gate.enter();
+    if (!this.#isOpen) throw this.#lost(name);
+    if (count > 0) this.#sendFds(name, fds);
     const id = this.#nextId++;
     this.#write({ call: name, id, request });
     return new Promise((resolve, reject) => {
@@ -196,15 +188,17 @@ export class Link<Serves extends Contract, Calls extends Contract> {
         );
       };
       const timer = contract.isPatient === true ? undefined : setTimeout(onLate, CALL_MILLIS_MAX);
-      this.#pending.set(id, { name, gate, timer, resolve, reject });
+      this.#pending.set(id, { name, timer, resolve, reject });
     });
   }
 
+  /** After the gate was entered. */
   #sendFds(name: string, fds: readonly Descriptor[]): void {
     try {
       const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
-      assert(isSent, 'the fds socket has room for all calls that may be under way');
+      assert(isSent, 'the fds socket has room for all messages that may be under way');
     } catch (error) {
+      this.#gate.leave();
       if (!isPeerGone(error)) throw error;
       // The control socket has yet to say so.
       this.close('the peer is gone');
@@ -221,8 +215,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       const call = this.#settle(id);
       call?.reject(this.#lost(call.name));
     }
-    this.#sending.open();
-    this.#receiving.open();
+    this.#gate.open();
     this.onClose(reason);
   }
 
@@ -246,7 +239,6 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     if (call === undefined) return undefined;
     this.#pending.delete(id);
     clearTimeout(call.timer);
-    call.gate?.leave();
     return call;
   }
 
@@ -272,7 +264,11 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       });
       return;
     }
-    assert('answer' in frame, 'a frame is a call or an answer');
+    if ('taken' in frame) {
+      this.#gate.leave();
+      return;
+    }
+    assert('answer' in frame, 'a frame is a call, an answer, or says that descriptors were taken');
     if ('error' in frame) {
       const { code, ...details } = frame.error;
       this.#settle(frame.answer)?.reject(new WarpError(isErrorCode(code) ? code : 'INTERNAL', details));
@@ -320,7 +316,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
         fds,
       );
       if (contract.replyFds === undefined) this.#write({ answer: id, reply: reply ?? {} });
-      else this.#giveAnswer(name, id, reply as WithFds<unknown>);
+      else await this.#giveAnswer(name, id, reply as WithFds<unknown>);
     } catch (error) {
       // What the handler has not handed on by then is nobody's.
       closeAll(fds);
@@ -329,8 +325,9 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     }
   }
 
-  #giveAnswer(name: string, answer: number, { reply, fds }: WithFds<unknown>): void {
+  async #giveAnswer(name: string, answer: number, { reply, fds }: WithFds<unknown>): Promise<void> {
     try {
+      await this.#gate.enter();
       if (!this.#isOpen) return;
       this.#sendFds(name, fds);
       this.#write({ answer, reply, fds: fds.length });
@@ -340,12 +337,21 @@ export class Link<Serves extends Contract, Calls extends Contract> {
   }
 
   #takeFds(name: string, count: number): readonly Fd[] {
-    // One byte is the message, with all descriptors of one call.
-    const received = receiveWithFds(this.#fds.number, name, 1);
+    const received = this.#receiveFds(name);
     assert(received !== 'empty' && received !== 'end', `the descriptors of "${name}" came before it`);
     if (received.fds.length !== count) closeAll(received.fds);
     assert(received.fds.length === count, `"${name}" came with its ${count} descriptors`);
     return received.fds;
+  }
+
+  #receiveFds(name: string): ReturnType<typeof receiveWithFds> {
+    try {
+      // One byte is the message, with all descriptors of one call.
+      return receiveWithFds(this.#fds.number, name, 1);
+    } finally {
+      // Also where there are no descriptor numbers left: the message is consumed.
+      this.#write({ taken: 'fds' });
+    }
   }
 }
 

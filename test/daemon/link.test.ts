@@ -102,7 +102,47 @@ describe('a link', () => {
   });
 });
 
+describe('calls with descriptors that wait long', () => {
+  /** More than fit into the socket that carries them. */
+  const MANY = 300;
+
+  it('leave room for others', async () => {
+    const { near, far, wait } = await pair();
+    const memory = createSealedMemory('given', 4096);
+    const patient = Array.from({ length: MANY }, () => near.call('give', { name: 'slow' }, [memory]));
+    await near.call('give', { name: 'quick' }, [memory]);
+    const asked = Array.from({ length: MANY }, () => near.callForFds('take', { name: 'slow' }));
+    closeAll((await near.callForFds('take', { name: 'quick' })).fds);
+    wait.resolve();
+    await Promise.all(patient);
+    for (const { fds } of await Promise.all(asked)) closeAll(fds);
+    expect(near.isOpen && far.isOpen).toBe(true);
+    memory.close();
+    near.close('done');
+    far.close('done');
+  });
+
+  it('end with the link, whether they were sent or not', async () => {
+    const { near, far, wait } = await pair();
+    const memory = createSealedMemory('given', 4096);
+    const calls = Array.from({ length: MANY }, () => near.call('give', { name: 'slow' }, [memory]));
+    near.close('done');
+    const outcomes = await Promise.allSettled(calls);
+    expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map(() => 'rejected'));
+    wait.resolve();
+    far.close('done');
+    memory.close();
+    await eventually('all are closed', () => !openFds().has('given') && !openFds().has('give'));
+  });
+});
+
 const taking = {
+  give: {
+    request: z.strictObject({ name: z.string() }),
+    reply: z.strictObject({}),
+    fds: 1,
+    isPatient: true,
+  },
   take: {
     request: z.strictObject({ name: z.string() }),
     reply: z.strictObject({ name: z.string() }),
@@ -126,6 +166,11 @@ async function pair() {
     accepted[0] as LinkSockets,
     { serves: taking, calls: {} },
     {
+      give: async ({ name }, fds) => {
+        if (name === 'slow') await waited;
+        closeAll(fds);
+        return {};
+      },
       take: async ({ name }) => {
         if (name === 'none') throw new WarpError('NO_HARDWARE_QUEUE', { operation: 'take' });
         if (name === 'slow') await waited;
