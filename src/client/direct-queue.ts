@@ -14,7 +14,7 @@ import {
   PARAMETER_WORDS,
 } from '../shared/channel/layout.ts';
 import { errorCode, errorNumber, WarpError } from '../shared/errors.ts';
-import { ROW_PARAMETERS, ROW_WORDS, SEND_DONE, SEND_FULL } from '../hwdrivers/driver.ts';
+import { ROW_PARAMETERS, ROW_WORDS, SEND_DONE, SEND_FULL, SEND_PENDING } from '../hwdrivers/driver.ts';
 import { driverOf } from '../hwdrivers/spimdev/drivers.ts';
 import type { SpimdevQueue } from '../hwdrivers/spimdev/driver.ts';
 import { ADDRESS_NONE, type DeviceAddresses, SpimdevTransport } from '../hwdrivers/spimdev/transport.ts';
@@ -94,7 +94,7 @@ export class DirectQueue {
     const cookie = request.cookie ?? 0;
     writeRequest(this.#row, this.#rowBytes, 0, ROW_PARAMETERS, 0, request, cookie);
     const answer = this.#hardware.send(this.#row, 0, tag, this.#completion);
-    if (answer === SEND_FULL) return false;
+    if (answer === SEND_FULL || answer === SEND_PENDING) return false;
     if (answer === SEND_DONE) {
       const completion = emptyCompletion();
       this.#fill(completion, cookie);

@@ -15,10 +15,14 @@ import type { AlgorithmName } from '../shared/operations.ts';
 export const ROW_WORDS = REQUEST_WORDS + PARAMETER_WORDS;
 export const ROW_PARAMETERS = REQUEST_WORDS;
 
-/** What `send` answers: the device has taken the request; it can't now; it has completed it already. */
+/**
+ * What `send` answers: the device has taken the request; it has no room now; it has completed it already; it can't reach
+ * all memory yet that the request names, and its port rings when that may have changed.
+ */
 export const SEND_TAKEN = 0;
 export const SEND_FULL = 1;
 export const SEND_DONE = 2;
+export const SEND_PENDING = 3;
 
 /**
  * One queue of the device. Nothing here allocates, waits or throws for a reason that lies in a request.

@@ -7,6 +7,7 @@
 // Nothing here depends on the host: the same program gives the same figures everywhere.
 
 import { Dispatcher, type DispatchQueue, NO_SLOT, PortLoad } from '../../src/daemon/engine/dispatch.ts';
+import { SEND_TAKEN } from '../../src/hwdrivers/driver.ts';
 import type { Flow, Schedulable, Scheduler } from '../../src/daemon/engine/scheduler.ts';
 import { Random } from './random.ts';
 
@@ -124,12 +125,12 @@ class SimulatedDevice extends Dispatcher<SimulatedQueue, SimulatedPort> {
     return queue.request(slot).bytes;
   }
 
-  protected send(port: SimulatedPort, queue: SimulatedQueue, slot: number, nanos: number): boolean {
+  protected send(port: SimulatedPort, queue: SimulatedQueue, slot: number, nanos: number): number {
     port.held.push({ queue, slot, chargedNanos: nanos });
     port.inFlight += 1;
     port.workNanos += nanos;
     if (port.inFlight === 1) this.#onBegin(port);
-    return true;
+    return SEND_TAKEN;
   }
 
   /** Takes what a port has completed. */

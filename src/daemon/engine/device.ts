@@ -13,7 +13,14 @@ import {
 import { assert } from '../../shared/assert.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import type { SessionParameters } from '../../shared/operations.ts';
-import { type HardwareQueue, ROW_WORDS, SEND_DONE, SEND_FULL, SEND_TAKEN } from '../../hwdrivers/driver.ts';
+import {
+  type HardwareQueue,
+  ROW_WORDS,
+  SEND_DONE,
+  SEND_FULL,
+  SEND_PENDING,
+  SEND_TAKEN,
+} from '../../hwdrivers/driver.ts';
 import type { DriverEntry } from '../../hwdrivers/drivers.ts';
 import type { Port, PortEvents } from '../../hwdrivers/port.ts';
 import type { Descriptor, Fd } from '../../sys/fd.ts';
@@ -84,7 +91,10 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     this.#events = events;
     for (let index = 0; index < description.ports; index++) {
       const port: DevicePort = new DevicePort((portEvents) => description.open(index, portEvents, lifeline), {
-        onWake: () => events.onWake(this),
+        onWake: () => {
+          this.unpark();
+          events.onWake(this);
+        },
         onReady: (libraries) => {
           this.libraries = libraries;
           port.setState('ready', this.isOut);
@@ -230,13 +240,13 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return channel.requestBytes(slot);
   }
 
-  protected send(port: DevicePort, queue: Queue, slot: number, nanos: number): boolean {
+  protected send(port: DevicePort, queue: Queue, slot: number, nanos: number): number {
     const { channel } = queue;
     channel.started(slot);
     const outcome = port.send(queue, slot, nanos, this.#completion);
-    if (outcome === SEND_FULL) {
+    if (outcome === SEND_FULL || outcome === SEND_PENDING) {
       channel.requeued(slot);
-      return false;
+      return outcome;
     }
     const sinceMillis = channel.waitMillis[slot] as number;
     if (sinceMillis !== 0) channel.waitMillis[slot] = this.#clock.nowMillis - sinceMillis;
@@ -247,7 +257,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     } else if (port.inFlight === 1) {
       port.lastProgressMillis = this.#clock.nowMillis;
     }
-    return true;
+    return outcome;
   }
 
   /** Takes completions from all ports; returns how many. */

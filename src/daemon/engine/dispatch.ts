@@ -4,10 +4,12 @@
 //
 //   submit --nobody waits, a port has room--> send --> port
 //      \---> queue --scheduler--> dispatch -----^
+//              ^----- parked <--------'  its next request names memory that the device doesn't reach yet
 //
 // Requests go to the port with the least estimated work in it, and only while that work is short: what waits in
 // front of the device can still be reordered for a newcomer, what waits inside can't.
 
+import { SEND_FULL, SEND_PENDING } from '../../hwdrivers/driver.ts';
 import { Costs, FLOOR_NANOS } from './costs.ts';
 import { type Flow, type Schedulable, Scheduler } from './scheduler.ts';
 
@@ -38,6 +40,11 @@ export interface DispatchQueue extends Schedulable {
   shift(): number;
 }
 
+interface Suspect<Queue> {
+  readonly queue: Queue;
+  readonly slot: number;
+}
+
 /** What a port holds, as far as it matters here. */
 export class PortLoad {
   readonly depth: number;
@@ -58,9 +65,12 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
   readonly isFree: boolean;
   #longestNanos = 0;
   /** Requests that were running when an engine died: each runs again alone, before all others. */
-  readonly #suspects: { readonly queue: Queue; readonly slot: number }[] = [];
+  readonly #suspects: Suspect<Queue>[] = [];
   /** There are suspects, or one is in the device. */
   #isCautious = false;
+  /** What waits for memory: it keeps nobody else waiting. */
+  readonly #parked: Queue[] = [];
+  readonly #parkedSuspects: Suspect<Queue>[] = [];
 
   /** `isFree`: completions tell no device time. `SchedulerClass`: the simulation has worse ones, to tell the difference. */
   constructor(isFree: boolean, SchedulerClass: typeof Scheduler<Queue> = Scheduler<Queue>) {
@@ -71,8 +81,8 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
   protected abstract operationOf(queue: Queue, slot: number): number;
   /** Input and output together, bytes. */
   protected abstract bytesOf(queue: Queue, slot: number): number;
-  /** Hands a request to a port; false if that can't take it now. */
-  protected abstract send(port: Port, queue: Queue, slot: number, nanos: number): boolean;
+  /** Hands a request to a port; one of the answers of a driver's `send`. */
+  protected abstract send(port: Port, queue: Queue, slot: number, nanos: number): number;
 
   /** Requests inside the device. */
   get inFlight(): number {
@@ -93,7 +103,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
       const port = this.#roomiestPort(PORT_WORK_NANOS_MAX);
       if (port !== undefined) {
         const nanos = this.estimate(queue, slot);
-        if (this.send(port, queue, slot, nanos)) {
+        if (isSent(this.send(port, queue, slot, nanos))) {
           // Where nothing costs anything there is nothing to remember of what nobody had to wait for.
           if (!this.isFree) scheduler.served(queue.flow, nanos);
           return;
@@ -117,6 +127,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
 
   /** Gives up those suspects of a queue that are meant; returns their slots. */
   protected takeSuspects(queue: Queue, isMeant: (slot: number) => boolean): number[] {
+    this.unpark();
     const slots: number[] = [];
     for (let index = this.#suspects.length - 1; index >= 0; index--) {
       const suspect = this.#suspects[index];
@@ -128,7 +139,8 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
   }
 
   /** Gives up a suspect, whosever it is; undefined if there is none. */
-  protected takeSuspect(): { readonly queue: Queue; readonly slot: number } | undefined {
+  protected takeSuspect(): Suspect<Queue> | undefined {
+    this.unpark();
     return this.#suspects.shift();
   }
 
@@ -144,9 +156,13 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
       if (port === undefined) break;
       const slot = queue.shift();
       const nanos = queue.flow.headNanos;
-      if (!this.send(port, queue, slot, nanos)) {
+      const outcome = this.send(port, queue, slot, nanos);
+      if (!isSent(outcome)) {
         queue.prepend(slot);
-        break;
+        if (outcome === SEND_FULL) break;
+        scheduler.remove(queue);
+        this.#parked.push(queue);
+        continue;
       }
       this.#longestNanos = Math.max(nanos, this.#longestNanos * LONGEST_KEEP);
       scheduler.dispatched(queue, nanos, queue.firstSlot !== NO_SLOT);
@@ -167,10 +183,21 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
     if (port === undefined) return false;
     const { queue, slot } = suspect;
     const nanos = this.estimate(queue, slot);
-    if (!this.send(port, queue, slot, nanos)) return false;
+    const outcome = this.send(port, queue, slot, nanos);
+    if (outcome === SEND_FULL) return false;
     this.#suspects.shift();
-    queue.flow.charge(nanos);
+    if (outcome === SEND_PENDING) this.#parkedSuspects.push(suspect);
+    else queue.flow.charge(nanos);
     return false;
+  }
+
+  /** The device may reach more memory than before: what waits for some is tried again. */
+  unpark(): void {
+    for (const queue of this.#parked.splice(0))
+      if (queue.firstSlot !== NO_SLOT) this.scheduler.activate(queue);
+    if (this.#parkedSuspects.length === 0) return;
+    this.#suspects.push(...this.#parkedSuspects.splice(0));
+    this.#isCautious = true;
   }
 
   /** Estimated device time of a request, nanoseconds. */
@@ -227,6 +254,10 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
     }
     return best;
   }
+}
+
+function isSent(outcome: number): boolean {
+  return outcome !== SEND_FULL && outcome !== SEND_PENDING;
 }
 
 function hasRoom(port: PortLoad, workNanosMax: number): boolean {

@@ -25,7 +25,7 @@ import {
 import { errorNumber } from '../../shared/errors.ts';
 import { declareLayout, wordOf } from '../../shared/layout.ts';
 import { FACTORIAL_OPERAND_MAX, operations } from '../../shared/operations.ts';
-import { ROW_PARAMETERS, SEND_DONE, SEND_FULL, SEND_TAKEN } from '../driver.ts';
+import { ROW_PARAMETERS, SEND_DONE, SEND_FULL, SEND_PENDING, SEND_TAKEN } from '../driver.ts';
 import type { SpimdevDriver, SpimdevQueue } from '../spimdev/driver.ts';
 import { ADDRESS_NONE, ADDRESS_PENDING, type SpimdevTransport } from '../spimdev/transport.ts';
 
@@ -135,7 +135,7 @@ function open(transport: SpimdevTransport): SpimdevQueue {
     if (bytes === 0) return done(completion);
     const source = addressOfRange(rows, base + R_SOURCE_REGION);
     const destination = addressOfRange(rows, base + R_DESTINATION_REGION);
-    if (source === ADDRESS_PENDING || destination === ADDRESS_PENDING) return SEND_FULL;
+    if (source === ADDRESS_PENDING || destination === ADDRESS_PENDING) return SEND_PENDING;
     if (source === ADDRESS_NONE || destination === ADDRESS_NONE) return fail(completion, DMA_FAULT);
     const at = (tail & (ENTRIES - 1)) * ENTRY_WORDS;
     words.fill(0, at, at + ENTRY_WORDS);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Dispatcher, type DispatchQueue, NO_SLOT, PortLoad } from '../../../src/daemon/engine/dispatch.ts';
+import { SEND_FULL, SEND_PENDING, SEND_TAKEN } from '../../../src/hwdrivers/driver.ts';
 import type { Flow, Schedulable } from '../../../src/daemon/engine/scheduler.ts';
 
 const OPERATION = 3;
@@ -42,6 +43,8 @@ class TestDispatcher extends Dispatcher<TestQueue, PortLoad> {
     readonly nanos: number;
   }[] = [];
   isFull = false;
+  /** Requests whose memory the device doesn't reach yet. */
+  readonly pending = new Set<number>();
 
   constructor(portCount = 1, depth = 1_000) {
     super(false);
@@ -64,12 +67,13 @@ class TestDispatcher extends Dispatcher<TestQueue, PortLoad> {
     return BYTES;
   }
 
-  protected send(port: PortLoad, queue: TestQueue, slot: number, nanos: number): boolean {
-    if (this.isFull) return false;
+  protected send(port: PortLoad, queue: TestQueue, slot: number, nanos: number): number {
+    if (this.isFull) return SEND_FULL;
+    if (this.pending.has(slot)) return SEND_PENDING;
     port.inFlight += 1;
     port.workNanos += nanos;
     this.sent.push({ port, queue, slot, nanos });
-    return true;
+    return SEND_TAKEN;
   }
 
   /** The oldest request ends after so long. */
@@ -120,6 +124,30 @@ describe('the dispatcher', () => {
     dispatcher.isFull = false;
     expect(dispatcher.dispatch()).toBe(3);
     expect(dispatcher.sent.map(({ slot }) => slot)).toEqual([0, 1, 2]);
+  });
+
+  it('keeps nobody waiting for a queue whose request names memory that the device does not reach yet', () => {
+    const dispatcher = new TestDispatcher();
+    const parked = new TestQueue(dispatcher.scheduler.createFlow('parked', 1));
+    const other = new TestQueue(dispatcher.scheduler.createFlow('other', 1));
+    dispatcher.pending.add(0).add(1);
+    dispatcher.submit(parked, 0);
+    dispatcher.submitSuspect(parked, 1);
+    dispatcher.submit(other, 2);
+    while (dispatcher.isWaiting) dispatcher.dispatch();
+    expect(dispatcher.sent.map(({ slot }) => slot)).toEqual([2]);
+    dispatcher.complete(1_000);
+    dispatcher.unpark();
+    while (dispatcher.isWaiting) dispatcher.dispatch();
+    expect(dispatcher.sent).toEqual([]);
+    dispatcher.pending.clear();
+    dispatcher.unpark();
+    expect(dispatcher.isWaiting).toBe(true);
+    dispatcher.dispatch();
+    expect(dispatcher.sent.map(({ slot }) => slot)).toEqual([1]);
+    dispatcher.complete(1_000);
+    while (dispatcher.isWaiting) dispatcher.dispatch();
+    expect(dispatcher.sent.map(({ slot }) => slot)).toEqual([0]);
   });
 
   it('gives back the charge of what a lost port held, and sends it again first', () => {

@@ -11,6 +11,7 @@ import {
   ROW_WORDS,
   SEND_DONE,
   SEND_FULL,
+  SEND_PENDING,
   SEND_TAKEN,
 } from '../../../src/hwdrivers/driver.ts';
 import type { Port, PortEvents } from '../../../src/hwdrivers/port.ts';
@@ -189,7 +190,7 @@ export class PortRig {
       const answer = this.port.queue.send(row, 0, tag, this.#completion);
       if (answer === SEND_DONE) outcome = Promise.resolve(this.#outcome());
       if (answer === SEND_TAKEN) outcome = this.#completionOf(tag);
-      return answer !== SEND_FULL;
+      return answer !== SEND_FULL && answer !== SEND_PENDING;
     });
     this.#wake();
     return await (outcome as Promise<Outcome>);
