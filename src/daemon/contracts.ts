@@ -265,8 +265,8 @@ const processIdentity = z.strictObject({
   /** When the process started, clock ticks since boot: with the pid, it names one process for good. */
   startTicks: z.string(),
   command: z.string(),
-  /** All its groups. */
-  gids: z.array(count),
+  /** The users that it is: its real user, the effective one, the others of credentials(7). */
+  uids: z.array(count),
   /** Its control group, a path from the root of the hierarchy. */
   cgroup: z.string().optional(),
 });

@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { WarpError } from '../shared/errors.ts';
 import { type CallResult, callLibc, type LibcFunction } from './libc.ts';
 
-export const { EAGAIN, EBUSY, ECONNRESET, EINTR, EINVAL, ENOTTY, ESRCH } = constants.errno;
+export const { EAGAIN, EBUSY, ECONNRESET, EINTR, EINVAL, ENOTTY, ERANGE, ESRCH } = constants.errno;
 
 const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 

@@ -2,9 +2,9 @@
 // and waiting without the event loop.
 
 import { WarpError } from '../shared/errors.ts';
-import { EAGAIN, ECONNRESET, EINTR, mustCall, retryInterrupted, systemCallError } from './errno.ts';
+import { EAGAIN, ECONNRESET, EINTR, ERANGE, mustCall, retryInterrupted, systemCallError } from './errno.ts';
 import { closeAll, type Descriptor, Fd } from './fd.ts';
-import { addressOf, callIoctl, callLibc, pollInPool, structMemory } from './libc.ts';
+import { addressOf, callIoctl, callLibc, type CallResult, pollInPool, structMemory } from './libc.ts';
 import {
   cmsghdrLayout,
   iovecLayout,
@@ -23,6 +23,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
+const SO_PEERGROUPS = 59;
 const SO_PEERPIDFD = 77;
 const SCM_RIGHTS = 1;
 const SIOCOUTQ = 0x5411;
@@ -37,6 +38,8 @@ const SHUT_RDWR = 2;
 
 /** Descriptors in one message. The kernel allows 253. */
 export const FDS_PER_MESSAGE_MAX = 128;
+/** More supplementary groups than most have; there may be 65,536. */
+const GROUPS_FEW = 64;
 /** Bytes of one message with descriptors. */
 const MESSAGE_BYTES_MAX = 64 * 1024;
 
@@ -213,6 +216,27 @@ export function peerCredentials(socket: number): PeerCredentials {
     uid: ucred.readUInt32LE(ucredLayout.fields.uid.offset),
     gid: ucred.readUInt32LE(ucredLayout.fields.gid.offset),
   };
+}
+
+/** The groups of who connected, the effective one first, as they were at connect(2): what it runs since counts for nothing. */
+export function peerGroups(socket: number): number[] {
+  const { gid } = peerCredentials(socket);
+  const length = structMemory(4);
+  const read = (groups: Buffer): CallResult => {
+    length.writeInt32LE(groups.length);
+    return callLibc('getsockopt', socket, SOL_SOCKET, SO_PEERGROUPS, groups, length);
+  };
+  let groups = structMemory(GROUPS_FEW * 4);
+  let { value, errno } = read(groups);
+  if (value === -1 && errno === ERANGE) {
+    groups = structMemory(length.readInt32LE());
+    ({ value, errno } = read(groups));
+  }
+  if (value === -1) throw systemCallError("read the peer's groups", errno);
+  const others = Array.from({ length: length.readInt32LE() / 4 }, (_, index) =>
+    groups.readUInt32LE(index * 4),
+  );
+  return [...new Set([gid, ...others])];
 }
 
 /** A pidfd of the process that connected, which no other process can come to stand for. Linux 6.5 and later. */

@@ -82,9 +82,10 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const identifyPeer = async ({ pid, uid }: PeerCredentials): Promise<KnownProcess | undefined> => {
     if (pid <= 0) return undefined;
     const { process: found } = await custodian.ask(CUSTODIAN_MILLIS_MAX, 'identify', { pid });
-    if (found === null) return undefined;
-    const { startTicks, gids, cgroup } = found;
-    return { process: { uid, pid, startTicks }, gids, cgroup };
+    // The number may have come to mean another user's process since it connected.
+    if (found?.uids.includes(uid) !== true) return undefined;
+    const { startTicks, cgroup } = found;
+    return { process: { uid, pid, startTicks }, cgroup };
   };
   const identifyProcess = async (peer: PeerCredentials): Promise<ProcessName | undefined> =>
     (await identifyPeer(peer))?.process;

@@ -7,10 +7,9 @@ import { type Caller as Traits, isAdministrator } from '../config/tenants.ts';
 import type { ProcessName } from '../contracts.ts';
 import { isSameProcess } from './tokens.ts';
 
-/** A process of this host, and what rules of the configuration may ask of it. */
+/** A process of this host, and where the system runs it. */
 export interface KnownProcess {
   readonly process: ProcessName;
-  readonly gids: readonly number[];
   readonly cgroup?: string | undefined;
 }
 
@@ -29,7 +28,8 @@ export function userOf({ uid }: ProcessName): string {
   return `uid:${uid}`;
 }
 
-export function processCaller({ process, gids, cgroup }: KnownProcess): Caller {
+/** `gids`: its groups when it connected. */
+export function processCaller({ process, cgroup }: KnownProcess, gids: readonly number[]): Caller {
   return { user: userOf(process), process, traits: { uid: process.uid, gids, cgroup }, isLocal: true };
 }
 

@@ -1,7 +1,7 @@
 // The Unix socket for gRPC: the kernel says who has connected.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import { peerCredentials, type PeerCredentials } from '../../sys/socket.ts';
+import { peerCredentials, type PeerCredentials, peerGroups } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
 import { listenAt, stopListening } from '../listen.ts';
 import { type KnownProcess, processCaller } from './caller.ts';
@@ -19,10 +19,12 @@ export class UnixListener {
   ) {
     this.#path = path;
     this.#server = createServer({ pauseOnConnect: true }, (socket: Socket) => {
-      const peer = peerCredentials(socketNumber(socket));
+      const number = socketNumber(socket);
+      const peer = peerCredentials(number);
+      const groups = peerGroups(number);
       void connections.admit(socket, `uid:${peer.uid}`, async () => {
         const found = await identify(peer);
-        return found === undefined ? undefined : processCaller(found);
+        return found === undefined ? undefined : processCaller(found, groups);
       });
     });
   }

@@ -11,26 +11,24 @@ export function identifyProcess(pid: number, root = '/'): ProcessIdentity | unde
   if (before === undefined) return undefined;
   const folder = join(root, 'proc', String(pid));
   try {
-    const gids = readGroups(folder);
+    const uids = readUsers(folder);
     const cgroup = readControlGroup(folder);
     // The number may have come to mean another process meanwhile.
     const after = readProcessStat(pid, root);
     if (after?.startTicks !== before.startTicks) return undefined;
     const { startTicks, command } = after;
-    return { startTicks, command, gids, ...(cgroup !== undefined && { cgroup }) };
+    return { startTicks, command, uids, ...(cgroup !== undefined && { cgroup }) };
   } catch {
     // Any failure means the same to who asks: nobody can vouch for that process.
     return undefined;
   }
 }
 
-/** The effective group and the supplementary ones. */
-function readGroups(folder: string): number[] {
+/** The real user, the effective one, the saved one, that of file systems. */
+function readUsers(folder: string): number[] {
   const status = readFileSync(join(folder, 'status'), 'utf8');
-  const [, effective] = /^Gid:\t\d+\t(\d+)/m.exec(status) ?? [];
-  const [, others = ''] = /^Groups:\t(.*)$/m.exec(status) ?? [];
-  const numbers = [effective, ...others.split(' ')].filter((text) => text !== undefined && text !== '');
-  return [...new Set(numbers.map(Number))];
+  const [, users = ''] = /^Uid:\t(.*)$/m.exec(status) ?? [];
+  return [...new Set(users.split('\t').map(Number))];
 }
 
 /** Of the unified hierarchy, or of the one that systemd keeps where there is none; see cgroups(7). */

@@ -30,6 +30,7 @@ import { type Mapping, mapShared } from '../../sys/memory.ts';
 import { confine } from '../../sys/confinement.ts';
 import { dieWithParent, forbidDumps } from '../../sys/process.ts';
 import { receiveWithFds, waitReadable } from '../../sys/socket.ts';
+import { askForTimeSlice } from '../../sys/time-slice.ts';
 import { SOFT_QUEUE_SLOTS } from './driver.ts';
 import { Executor, type Job, type Outcome } from './execute.ts';
 import { injectFault } from './faults.ts';
@@ -42,6 +43,8 @@ import {
 } from './options.ts';
 
 const SIGKILL = 9;
+/** It computes: whoever has something short to do goes first. */
+const TIME_SLICE_MILLIS = 10;
 /** Polls of an empty channel before sleeping: some ten microseconds, about what a wake-up costs. */
 const SPIN_POLLS = 1_000;
 /** Requests and wake-ups between two turns of the event loop, which runs what the runtime has deferred. */
@@ -250,6 +253,7 @@ function main(): void {
   process.title = `warpdrive-${name}`;
   dieWithParent(SIGKILL);
   forbidDumps();
+  askForTimeSlice(TIME_SLICE_MILLIS);
   // It runs as the engine's user: whoever takes it over must not pass for the engine.
   confine();
   // Signals to the process group are for the supervisor: this process ends with the engine.

@@ -12,32 +12,29 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 /** A process as /proc would tell it. */
-function put(pid: number, cgroup: string, groups = '4 27 '): void {
+function put(pid: number, cgroup: string): void {
   const folder = join(root, 'proc', String(pid));
   mkdirSync(folder, { recursive: true });
   const fields = Array.from({ length: 49 }, (_, index) => (index === 18 ? '4711' : '0'));
   writeFileSync(join(folder, 'stat'), `${pid} (a (strange) name) S ${fields.join(' ')}\n`);
-  writeFileSync(
-    join(folder, 'status'),
-    `Name:\ta\nUid:\t1\t1\t1\t1\nGid:\t100\t101\t102\t103\nGroups:\t${groups}\n`,
-  );
+  writeFileSync(join(folder, 'status'), 'Name:\ta\nUid:\t1\t2\t1\t2\nGid:\t100\t101\t102\t103\n');
   writeFileSync(join(folder, 'cgroup'), cgroup);
 }
 
 describe('a process is identified', () => {
-  it('by its start, its command, its groups and its control group', () => {
+  it('by its start, its command, its users and its control group', () => {
     put(10, '0::/system.slice/nightly.service\n');
     expect(identifyProcess(10, root)).toEqual({
       startTicks: '4711',
       command: 'a (strange) name',
-      gids: [101, 4, 27],
+      uids: [1, 2],
       cgroup: '/system.slice/nightly.service',
     });
   });
 
   it('in a hybrid hierarchy by the group that the manager of the system keeps', () => {
-    put(11, '12:cpu:/a\n1:name=systemd:/system.slice/x:y.service\n0::/\n', '');
-    expect(identifyProcess(11, root)).toMatchObject({ gids: [101], cgroup: '/system.slice/x:y.service' });
+    put(11, '12:cpu:/a\n1:name=systemd:/system.slice/x:y.service\n0::/\n');
+    expect(identifyProcess(11, root)).toMatchObject({ cgroup: '/system.slice/x:y.service' });
   });
 
   it('without a control group where it has none', () => {
@@ -51,7 +48,7 @@ describe('a process is identified', () => {
 
   it('as this one: what /proc says of it is understood', () => {
     const self = identifyProcess(process.pid);
-    expect(self?.gids).toContain(process.getegid?.());
+    expect(self?.uids).toEqual([process.geteuid?.()]);
     expect(self?.startTicks).toMatch(/^\d+$/);
   });
 });
