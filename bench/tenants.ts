@@ -7,20 +7,28 @@ export interface LoadTenant {
   readonly weight: number;
   /** Of each request. */
   readonly bytes: number;
+  readonly transport: 'fast-path' | 'grpc';
 }
 
 /** Always backlogged, of different weights and sizes: the heavier don't have the larger requests. */
 export const heavyTenants: readonly LoadTenant[] = [
-  { name: 't1', weight: 1, bytes: 1024 * KIBIBYTE },
-  { name: 't2', weight: 2, bytes: 64 * KIBIBYTE },
-  { name: 't3', weight: 3, bytes: 512 * KIBIBYTE },
-  { name: 't4', weight: 4, bytes: 256 * KIBIBYTE },
-  { name: 't6', weight: 6, bytes: 1024 * KIBIBYTE },
-  { name: 't8', weight: 8, bytes: 128 * KIBIBYTE },
+  { name: 't1', weight: 1, bytes: 1024 * KIBIBYTE, transport: 'fast-path' },
+  { name: 't2', weight: 2, bytes: 64 * KIBIBYTE, transport: 'fast-path' },
+  { name: 't3', weight: 3, bytes: 512 * KIBIBYTE, transport: 'fast-path' },
+  { name: 't4', weight: 4, bytes: 256 * KIBIBYTE, transport: 'fast-path' },
+  { name: 't6', weight: 6, bytes: 1024 * KIBIBYTE, transport: 'fast-path' },
+  { name: 't8', weight: 8, bytes: 128 * KIBIBYTE, transport: 'fast-path' },
+  { name: 'g1', weight: 1, bytes: 64 * KIBIBYTE, transport: 'grpc' },
+  { name: 'g2', weight: 2, bytes: 32 * KIBIBYTE, transport: 'grpc' },
 ];
 
 /** Sends one short request now and then, and waits for it. */
-export const lightTenant: LoadTenant = { name: 'light', weight: 1, bytes: 4 * KIBIBYTE };
+export const lightTenant: LoadTenant = {
+  name: 'light',
+  weight: 1,
+  bytes: 4 * KIBIBYTE,
+  transport: 'fast-path',
+};
 
 /** As many again, of one weight, for what their number costs. */
 export const CROWD_TENANTS = 1_000;

@@ -4,6 +4,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readPicture } from '../../src/cli/picture.ts';
 import { Administration } from '../../src/client/administration.ts';
 import { connect } from '../../src/client/connection.ts';
 import { beginExchange } from '../../src/client/stream-path.ts';
@@ -13,6 +14,7 @@ import { eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts'
 import { StreamClient } from '../fixtures/stream-client.ts';
 
 const MIB = 2 ** 20;
+const CALL_MILLIS_MAX = 30_000;
 
 let daemon: TestDaemon;
 const clients: StreamClient[] = [];
@@ -54,6 +56,12 @@ async function usage(): Promise<string> {
   const status = await connection.status();
   await connection.close();
   return JSON.stringify(status.usage);
+}
+
+/** Refusals for want of shared memory, as the counters tell them. */
+async function refusals(): Promise<number> {
+  const { refusals: all } = await readPicture(daemon.runtimeDir, CALL_MILLIS_MAX);
+  return all.find(({ limit }) => limit === 'shared_bytes')?.count ?? 0;
 }
 
 describe('payloads', () => {
@@ -98,10 +106,12 @@ describe('payloads', () => {
       { channel: client.channel, bytes: 120 * MIB },
       'share a region',
     );
+    const before = await refusals();
     const large = { id: 1, queue, operation: operations['sha-256'].number, destination: { bytes: 32 } };
     client.send({ requests: [{ ...large, source: { bytes: 10 * MIB } }] });
     client.send({ parts: [{ id: 1, data: Buffer.alloc(100_000) }] });
     expect(await client.completed(1)).toMatchObject({ id: 1, code: 'QUOTA_EXCEEDED', ran: 1 });
+    expect(await refusals()).toBe(before + 1);
     await client.control.call('ReleaseRegion', { channel: client.channel, region }, 'release it');
     client.send({ requests: [sha256(queue, 2, Buffer.from('x'))] });
     expect(await client.completed(2)).toMatchObject({ id: 2, code: '' });

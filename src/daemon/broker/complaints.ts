@@ -1,5 +1,5 @@
-// What the log says of callers that misbehave: one line for each kind and user, then none of that kind for a while, so
-// that nobody fills the disk with it. The next line tells how many were left out.
+// What the log says of callers that misbehave, or are refused something: one line for each kind and user, then none of
+// that kind for a while, so that nobody fills the disk with it. The next line tells how many were left out.
 
 import type { Logger } from 'pino';
 
@@ -21,9 +21,9 @@ export class Complaints {
     this.#log = log;
   }
 
-  /** `kind` is the line's message, `payer` whom it is about. */
-  note(kind: string, payer: string, details: Readonly<Record<string, unknown>> = {}): void {
-    const key = `${payer} ${kind}`;
+  /** `kind` is the line's message, `payer` whom it is about; `reason` tells lines of one kind apart. */
+  note(kind: string, payer: string, details: Readonly<Record<string, unknown>> = {}, reason = ''): void {
+    const key = `${payer} ${kind} ${reason}`;
     const now = performance.now();
     const quiet = this.#quiet.get(key);
     if (quiet !== undefined && now < quiet.untilMillis) {

@@ -24,6 +24,7 @@ import { Admission } from './admission.ts';
 import { type Caller, isSameCaller } from './caller.ts';
 import { createChannelMemory } from './channel-memory.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
+import { Complaints } from './complaints.ts';
 import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
 import { chooseDepth, chooseDevices, firstInService, notAllowed } from './queue-choice.ts';
@@ -57,6 +58,7 @@ export class BrokerService {
   #devices: ReadonlyMap<string, readonly AlgorithmName[]> = new Map();
   readonly refusals = new Refusals();
   readonly admission = new Admission();
+  readonly #complaints: Complaints;
   /** By tenant: calls that wait for hardware must not take all places on the link. */
   readonly #directTurns = new Turns();
   /** What a lost engine may have done for calls that failed: undone at the next one, before anybody else calls. */
@@ -65,6 +67,7 @@ export class BrokerService {
   constructor(context: BrokerContext) {
     this.#context = context;
     this.clients = new Clients(context.host);
+    this.#complaints = new Complaints(context.log);
   }
 
   get configuration(): Configuration {
@@ -519,12 +522,11 @@ export class BrokerService {
     const isOwn = client !== undefined && isSameCaller(caller, { user: client.user, process: client.owner });
     const { tenant } = isOwn ? client.account : this.#context.tenants.payerFor(caller).account;
     const { code, operation, found, limit } = cutTexts(error);
-    this.refusals.count(tenant, code, limit?.name.split('.').pop());
+    const limitName = limit?.name.split('.').pop() ?? '';
+    this.refusals.count(tenant, code, limitName);
     const of = channel === 0 ? {} : { channel };
-    this.#context.log.warn(
-      { audit: true, tenant, uid, pid, ...of, code, operation, found, limit: limit?.name },
-      'refused',
-    );
+    const details = { audit: true, tenant, uid, pid, ...of, code, operation, found, limit: limit?.name };
+    this.#complaints.note('refused', caller.user, details, `${code} ${limitName}`);
   }
 
   /** An administrator has taken a queue back. */

@@ -9,6 +9,7 @@ import { WarpError } from '../../shared/errors.ts';
 import type { GrpcConfiguration } from '../config/grpc.ts';
 import type { ProcessName } from '../contracts.ts';
 import { certificateCaller } from './caller.ts';
+import { Complaints } from './complaints.ts';
 import type { Connections } from './connections.ts';
 
 /** A handshake takes some round trips; who needs longer is cut off, milliseconds. */
@@ -24,9 +25,11 @@ export class TlsListener {
   readonly #handshakes = new Map<string, Socket>();
   readonly #host: string;
   readonly #port: number;
+  readonly #complaints: Complaints;
 
   /** `broker`: this process, which holds what callers from elsewhere are lent. Throws CONFIG_INVALID. */
   constructor(configuration: GrpcConfiguration, connections: Connections, broker: ProcessName, log: Logger) {
+    this.#complaints = new Complaints(log);
     const { listen = '' } = configuration;
     const colon = listen.lastIndexOf(':');
     this.#host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
@@ -43,7 +46,7 @@ export class TlsListener {
     });
     this.#server.on('connection', (socket: Socket) => this.#noteHandshake(socket));
     this.#server.on('tlsClientError', (error, socket) => {
-      log.warn({ address: socket.remoteAddress, found: error.message }, 'a TLS handshake failed');
+      this.#complaints.note('a TLS handshake failed', String(socket.remoteAddress), { found: error.message });
       socket.destroy();
     });
     this.#server.on('secureConnection', (socket: TLSSocket) => {

@@ -62,6 +62,8 @@ export interface ExchangeHost {
   makePayloads(bytes: number): Promise<PayloadRegion>;
   /** Tells the engine of requests that are given up. */
   cancel(requests: readonly { readonly slot: number; readonly cookie: number }[]): void;
+  /** Something was refused: memory for payloads, or the rest of the call. */
+  noteFailure(error: WarpError): void;
 }
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
@@ -142,7 +144,7 @@ class Exchange {
     this.#channel = host.channel;
     this.#completionsMax = completionsPerMessage === 0 ? PUMP_MAX : completionsPerMessage;
     this.#payloads = new PayloadMemory(
-      (bytes) => host.makePayloads(bytes),
+      (bytes) => this.#makePayloads(bytes),
       () => this.#advance(),
     );
     const isFree = host.channel.use({ onRing: () => this.#schedule(), onEnded: () => this.#channelEnded() });
@@ -158,6 +160,15 @@ class Exchange {
       this.#isFull = false;
       this.#schedule();
     });
+  }
+
+  async #makePayloads(bytes: number): Promise<PayloadRegion> {
+    try {
+      return await this.#host.makePayloads(bytes);
+    } catch (error) {
+      this.#host.noteFailure(asWarpError(error, 'exchange'));
+      throw error;
+    }
   }
 
   /** Takes a message. Throws INVALID_ARGUMENT. */
@@ -439,8 +450,12 @@ class Exchange {
     for (const { timer } of this.#byId.values()) clearTimeout(timer);
     this.#payloads.close();
     this.#channel.close();
-    if (error === undefined) this.#call.end();
-    else this.#call.emit('error', toServiceError(error));
+    if (error === undefined) {
+      this.#call.end();
+    } else {
+      this.#host.noteFailure(error);
+      this.#call.emit('error', toServiceError(error));
+    }
     this.#call.resume();
   }
 }

@@ -44,6 +44,7 @@ export class StreamService {
       requestBytesMax: this.#service.requestBytesMax(client),
       makePayloads: (bytes) => this.#service.lendPayloads(client, channel, bytes),
       cancel: (requests) => this.#context.cancelRequests(channel, requests),
+      noteFailure: (error) => this.#service.noteFailure(connection, { channel: id }, error),
     };
   }
 
