@@ -6,7 +6,8 @@ import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
 import { type Caller, requireAdministrator } from './caller.ts';
 import type { Connection } from './connections.ts';
 import type { Overview } from './overview.ts';
-import type { BrokerService, CustodianLink, EngineLink } from './service.ts';
+import type { EngineLink } from './lending.ts';
+import type { BrokerService, CustodianLink } from './service.ts';
 
 /** How long a device may take to finish what it holds before the caller is told, milliseconds. */
 const DRAIN_MILLIS_MAX = 10_000;
@@ -63,7 +64,7 @@ export class AdminService {
       const found = `no device "${device}"; there are ${devices.join(', ')}`;
       throw new WarpError('NO_SUCH_DEVICE', { operation, found });
     }
-    this.#service.auditDevice(caller, undo ? 'device in use again' : 'device drained', device);
+    this.#service.audit.noteDevice(caller, undo ? 'device in use again' : 'device drained', device);
     await (await this.#context.engine()).call('setDrained', { device, isDrained: !undo });
     if (undo) {
       this.#service.drained.delete(device);
@@ -100,7 +101,7 @@ export class AdminService {
     const client = this.#service.clients.find(channel);
     if (client === undefined) throw new WarpError('NO_SUCH_CHANNEL', { operation });
     if (queue !== 0 && !client.queues.has(queue)) throw new WarpError('NO_SUCH_QUEUE', { operation });
-    this.#service.audit(client, 'lease revoked', {
+    this.#service.audit.note(client, 'lease revoked', {
       queue,
       graceMillis,
       byUid: caller.process.uid,

@@ -100,7 +100,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const overview = new Overview({
     clients: service.clients,
     admission: service.admission,
-    refusals: service.refusals,
+    refusals: service.audit.refusals,
     tenants,
     engine: whenEngineUp,
     status: () => ({

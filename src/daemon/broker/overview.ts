@@ -9,7 +9,7 @@ import { mayAdminister } from './caller.ts';
 import type { Client, Clients } from './clients.ts';
 import type { Connection } from './connections.ts';
 import type { Refusals } from './refusals.ts';
-import type { EngineLink } from './service.ts';
+import type { EngineLink } from './lending.ts';
 import type { TenantBook } from './tenant-book.ts';
 
 /** Where it looks. */

@@ -2,14 +2,6 @@
 
 import type { ErrorCode } from '../../shared/errors.ts';
 
-/** What a caller is told when it is the tenant's limits or the daemon's, and not an error, that keep it from something. */
-export const refusalCodes: ReadonlySet<ErrorCode> = new Set([
-  'QUOTA_EXCEEDED',
-  'PERMISSION_DENIED',
-  'DEVICE_UNAVAILABLE',
-  'TENANT_STOPPED',
-]);
-
 export interface RefusalCount {
   readonly tenant: string;
   readonly code: ErrorCode;

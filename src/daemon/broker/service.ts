@@ -12,23 +12,23 @@ import {
   REGION_BYTES_MAX,
 } from '../../shared/limits.ts';
 import type { AlgorithmName } from '../../shared/operations.ts';
-import { cutTexts, type GivenResponse, type ReceivedRequest } from '../../shared/grpc.ts';
+import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSealedMemory, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
 import type { Configuration } from '../config/schema.ts';
 import { engineLimits } from '../config/tenants.ts';
-import type { brokerContract, custodianContract, engineContract, followerContract } from '../contracts.ts';
+import type { custodianContract, followerContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import { Admission } from './admission.ts';
+import { Audit, isRefusal } from './audit.ts';
 import { type Caller, isSameCaller } from './caller.ts';
 import { createChannelMemory } from './channel-memory.ts';
 import { type Client, Clients, Leased, takeNumber } from './clients.ts';
-import { Complaints } from './complaints.ts';
 import type { Connection } from './connections.ts';
 import type { Host } from './host.ts';
+import { type EngineLink, Lending } from './lending.ts';
 import { chooseDepth, chooseDevices, firstInService, notAllowed } from './queue-choice.ts';
-import { refusalCodes, Refusals } from './refusals.ts';
 import { checkSessionParameters } from './session-parameters.ts';
 import { HeldChannel } from './streams/held-channel.ts';
 import type { PayloadRegion } from './streams/payload-memory.ts';
@@ -37,7 +37,6 @@ import type { Tokens } from './tokens.ts';
 import { Turns } from './turns.ts';
 
 export type CustodianLink = Link<typeof followerContract, typeof custodianContract>;
-export type EngineLink = Link<typeof brokerContract, typeof engineContract>;
 
 /** What the methods need of the rest of the broker. */
 export interface BrokerContext {
@@ -56,18 +55,17 @@ export class BrokerService {
   readonly #context: BrokerContext;
   /** What each device of the engine offers, in the order of the file that it has read. */
   #devices: ReadonlyMap<string, readonly AlgorithmName[]> = new Map();
-  readonly refusals = new Refusals();
   readonly admission = new Admission();
-  readonly #complaints: Complaints;
+  readonly audit: Audit;
   /** By tenant: calls that wait for hardware must not take all places on the link. */
   readonly #directTurns = new Turns();
-  /** What a lost engine may have done for calls that failed: undone at the next one, before anybody else calls. */
-  #toUndo: ((engine: EngineLink) => Promise<unknown>)[] = [];
+  readonly #lending: Lending;
 
   constructor(context: BrokerContext) {
     this.#context = context;
     this.clients = new Clients(context.host);
-    this.#complaints = new Complaints(context.log);
+    this.audit = new Audit(context.log);
+    this.#lending = new Lending(context.log);
   }
 
   get configuration(): Configuration {
@@ -87,13 +85,13 @@ export class BrokerService {
   channelEnded(id: number, reason: number): void {
     const client = this.clients.find(id);
     if (client === undefined) return;
-    this.audit(client, 'channel ended', { reason: errorCode(reason) });
+    this.audit.note(client, 'channel ended', { reason: errorCode(reason) });
     this.#remove(client);
   }
 
   /** A link to an engine is up, whose channels may be others than those that we know: makes the books right. */
   async adopt(engine: EngineLink): Promise<void> {
-    for (const undo of this.#toUndo.splice(0)) this.#undo(engine, undo);
+    this.#lending.renew(engine);
     const { devices } = await engine.call('status', {});
     this.#devices = new Map(devices.map(({ name, algorithms }) => [name, algorithms]));
     await this.#adoptDrained(engine, devices);
@@ -112,21 +110,13 @@ export class BrokerService {
     }
     for (const client of this.clients) {
       if (there.has(client.id)) continue;
-      this.audit(client, 'channel lost', {});
+      this.audit.note(client, 'channel lost');
       this.#remove(client);
     }
     // Its ledger has the limits of when each channel was opened.
     await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
     if (there.size > 0)
       this.#context.log.info({ channels: there.size }, 'went on with the channels of the engine');
-  }
-
-  /** Not waited for: a region that a request in flight names may take as long as that. What comes later comes after it. */
-  #undo(engine: EngineLink, undo: (engine: EngineLink) => Promise<unknown>): void {
-    undo(engine).catch((error: unknown) => {
-      if (engine.isOpen) this.#context.log.warn({ err: error }, 'the engine did not take something back');
-      else this.#toUndo.push(undo);
-    });
   }
 
   /** Either of us may be new: what one of us knows to be out of use stays so. */
@@ -158,26 +148,6 @@ export class BrokerService {
     }
   }
 
-  /**
-   * Asks the engine for something that a client is lent. If it refuses, `giveBack` is called; if it has not answered,
-   * it is asked to `undo` as well, or the next one is.
-   */
-  async #lend(
-    engine: EngineLink,
-    ask: () => Promise<unknown>,
-    giveBack: () => void,
-    undo: (engine: EngineLink) => Promise<unknown>,
-  ): Promise<void> {
-    try {
-      await ask();
-    } catch (error) {
-      giveBack();
-      if (!engine.isOpen) this.#toUndo.push(undo);
-      else if (error instanceof WarpError && error.code === 'DEADLINE_EXCEEDED') this.#undo(engine, undo);
-      throw error;
-    }
-  }
-
   async openChannel(
     connection: Connection,
     request: ReceivedRequest<'OpenChannel'>,
@@ -199,7 +169,7 @@ export class BrokerService {
     try {
       const [memory, doorbell] = await this.#createChannel(client, engine, payer);
       client.attach(connection);
-      this.audit(client, 'channel opened', { slots, isStream });
+      this.audit.note(client, 'channel opened', { slots, isStream });
       const { id: channel, bytes, resumeSecret } = client;
       if (isStream) {
         client.held = new HeldChannel(channel, slots, memory, doorbell);
@@ -249,7 +219,7 @@ export class BrokerService {
     await this.#context.engine();
     const client = this.clients.bySecret(connection.caller, request.resumeSecret, 'resume a channel');
     client.attach(connection);
-    this.audit(client, 'channel resumed', {});
+    this.audit.note(client, 'channel resumed');
     return {
       channel: client.id,
       bytes: client.bytes,
@@ -315,7 +285,7 @@ export class BrokerService {
     client.queues.set(queue, lent);
     let device = '';
     let own: Pick<GivenResponse<'RequestQueue'>, 'token' | 'queueFormat'> = {};
-    await this.#lend(
+    await this.#lending.lend(
       engine,
       async () => {
         device = await firstInService(devices, async (name) => {
@@ -334,7 +304,7 @@ export class BrokerService {
       () => giveBack(client.queues, queue, lent),
       (next) => next.call('closeQueue', { channel, queue }),
     );
-    this.audit(client, 'queue granted', { queue, device, algorithm, depth, isDirect });
+    this.audit.note(client, 'queue granted', { queue, device, algorithm, depth, isDirect });
     return { queue, device, depth, requestBytesMax: payer.limits.request_bytes, ...own };
   }
 
@@ -373,8 +343,10 @@ export class BrokerService {
     const operation = `release queue ${request.queue}`;
     const { client, engine } = await this.client(connection, request.channel, operation);
     takeNumber(client.queues, request.queue, 'NO_SUCH_QUEUE', operation).release();
-    await this.#takeBack(engine, (at) => at.call('closeQueue', { channel: client.id, queue: request.queue }));
-    this.audit(client, 'queue released', { queue: request.queue });
+    await this.#lending.takeBack(engine, (at) =>
+      at.call('closeQueue', { channel: client.id, queue: request.queue }),
+    );
+    this.audit.note(client, 'queue released', { queue: request.queue });
     return {};
   }
 
@@ -389,7 +361,7 @@ export class BrokerService {
     const lent = new Leased(client.account.charge('sessions', 1));
     client.sessions.set(session, lent);
     const { id: channel } = client;
-    await this.#lend(
+    await this.#lending.lend(
       engine,
       () => engine.call('openSession', { channel, session, algorithm, parameters }),
       () => giveBack(client.sessions, session, lent),
@@ -406,7 +378,9 @@ export class BrokerService {
     const { client, engine } = await this.client(connection, request.channel, operation);
     const leased = takeNumber(client.sessions, request.session, 'NO_SUCH_SESSION', operation);
     const closed = { channel: client.id, session: request.session };
-    await this.#takeBack(engine, (at) => at.call('closeSession', closed)).finally(() => leased.release());
+    await this.#lending
+      .takeBack(engine, (at) => at.call('closeSession', closed))
+      .finally(() => leased.release());
     return {};
   }
 
@@ -438,7 +412,7 @@ export class BrokerService {
     client.regions.set(region, lent);
     const { id: channel } = client;
     let memory: Fd | undefined;
-    await this.#lend(
+    await this.#lending.lend(
       engine,
       async () => {
         memory = createSealedMemory('warpdrive-region', bytes);
@@ -487,17 +461,9 @@ export class BrokerService {
   async #takeRegion(client: Client, engine: EngineLink, region: number): Promise<void> {
     const leased = takeNumber(client.regions, region, 'NO_SUCH_REGION', `release region ${region}`);
     const removed = { channel: client.id, region };
-    await this.#takeBack(engine, (at) => at.call('removeRegion', removed)).finally(() => leased.release());
-  }
-
-  /** Asks the engine to let go of something; the next one too, if this one is lost before it has answered. */
-  async #takeBack(engine: EngineLink, ask: (engine: EngineLink) => Promise<unknown>): Promise<void> {
-    try {
-      await ask(engine);
-    } catch (error) {
-      if (engine.isOpen) throw error;
-      this.#toUndo.push(ask);
-    }
+    await this.#lending
+      .takeBack(engine, (at) => at.call('removeRegion', removed))
+      .finally(() => leased.release());
   }
 
   /** The caller's channel and the engine that has it. */
@@ -514,19 +480,13 @@ export class BrokerService {
 
   /** A call has failed: counts and notes what was refused, and to whom. */
   noteFailure({ caller }: Connection, request: object | undefined, error: WarpError): void {
-    if (!refusalCodes.has(error.code)) return;
-    const { uid, pid } = caller.process;
+    if (!isRefusal(error)) return;
     const channel = request !== undefined && 'channel' in request ? (request.channel as number) : 0;
     // Anybody can name a channel of somebody else.
     const client = this.clients.find(channel);
     const isOwn = client !== undefined && isSameCaller(caller, { user: client.user, process: client.owner });
     const { tenant } = isOwn ? client.account : this.#context.tenants.payerFor(caller).account;
-    const { code, operation, found, limit } = cutTexts(error);
-    const limitName = limit?.name.split('.').pop() ?? '';
-    this.refusals.count(tenant, code, limitName);
-    const of = channel === 0 ? {} : { channel };
-    const details = { audit: true, tenant, uid, pid, ...of, code, operation, found, limit: limit?.name };
-    this.#complaints.note('refused', caller.user, details, `${code} ${limitName}`);
+    this.audit.noteRefusal(caller, tenant, channel, error);
   }
 
   /** An administrator has taken a queue back. */
@@ -535,17 +495,7 @@ export class BrokerService {
     const leased = client?.queues.get(queue);
     if (client === undefined || leased === undefined) return;
     giveBack(client.queues, queue, leased);
-    this.audit(client, 'queue taken back', { queue });
-  }
-
-  auditDevice({ process: { uid, pid } }: Caller, event: string, device: string): void {
-    this.#context.log.info({ audit: true, uid, pid, device }, event);
-  }
-
-  audit(client: Client, event: string, details: Readonly<Record<string, unknown>>): void {
-    const { tenant } = client.account;
-    const { uid, pid } = client.owner;
-    this.#context.log.info({ audit: true, tenant, uid, pid, channel: client.id, ...details }, event);
+    this.audit.note(client, 'queue taken back', { queue });
   }
 }
 

@@ -2,7 +2,7 @@
 // not started by then must not run.
 
 import { WarpError } from '../../../shared/errors.ts';
-import type { EngineLink } from '../service.ts';
+import type { EngineLink } from '../lending.ts';
 import type { HeldChannel } from './held-channel.ts';
 
 export interface GivenUp {
