@@ -26,6 +26,7 @@ const allSuites: readonly Suite[] = [
   },
   { name: 'queues', files: ['port.guest.ts', 'direct.guest.ts'], hasIommu: true, devices: edu },
   { name: 'daemon', files: ['daemon.guest.ts'], hasIommu: true, devices: edu },
+  { name: 'refusals', files: ['refusals.guest.ts'], hasIommu: true, devices: edu },
   { name: 'lending', files: ['lending.guest.ts'], hasIommu: true, devices: edu },
 ];
 

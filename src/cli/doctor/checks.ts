@@ -13,6 +13,7 @@ import {
 import { basename, join } from 'node:path';
 import { DMA_FLAG } from '../../hwdrivers/spimdev/abi.ts';
 import { driverOf } from '../../hwdrivers/spimdev/drivers.ts';
+import { strangersIn } from '../../hwdrivers/spimdev/groups.ts';
 import { hasSva, memoryModeOf } from '../../hwdrivers/spimdev/memory-mode.ts';
 import { parentNames, readParent, readTypes } from '../../hwdrivers/spimdev/parents.ts';
 import { WarpError } from '../../shared/errors.ts';
@@ -147,16 +148,6 @@ function checkGroups(root: string): Finding[] {
     const found = `viable; owner ${uid}, mode ${(mode & 0o777).toString(8)}`;
     const hint = `who may open ${path} can take the device from WarpDrive: chown root, chmod 600`;
     return finding(subject, 'note', found, hint);
-  });
-}
-
-/** "0000:00:03.0 (e1000e)": devices of a group that the kernel itself drives. */
-function strangersIn(group: string, root: string): string[] {
-  const folder = join(root, 'sys/kernel/iommu_groups', group, 'devices');
-  return list(folder).flatMap((device) => {
-    const driver = readLink(join(folder, device, 'driver'));
-    const name = driver === undefined ? '' : basename(driver);
-    return name === '' || /vfio|mdev|pcieport|pci-stub/.test(name) ? [] : [`${device} (${name})`];
   });
 }
 
