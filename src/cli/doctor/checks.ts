@@ -165,7 +165,10 @@ function checkMemlock(root: string): Finding[] {
 function checkHugepages(root: string): Finding[] {
   const meminfo = readText(join(root, 'proc/meminfo')) ?? '';
   const total = /^HugePages_Total:\s+(\d+)/m.exec(meminfo)?.[1];
-  return [finding('huge pages', 'ok', `${total ?? 'unknown'} reserved; WarpDrive needs none`)];
+  const found = `${total ?? 'unknown'} reserved`;
+  if (!hasPhysicalParent(root)) return [finding('huge pages', 'ok', `${found}; WarpDrive needs none`)];
+  const hint = 'a device without an IOMMU needs two of 2 MiB for each hardware queue: sysctl vm.nr_hugepages';
+  return [finding('huge pages', total === '0' ? 'problem' : 'ok', found, total === '0' ? hint : undefined)];
 }
 
 function checkUacce(root: string): Finding[] {
@@ -194,6 +197,14 @@ export function finding(subject: string, state: FindingState, found: string, hin
 
 function hasParents(root: string): boolean {
   return list(join(root, 'sys/class/spimdev')).length > 0;
+}
+
+/** A parent without an IOMMU. */
+function hasPhysicalParent(root: string): boolean {
+  return list(join(root, 'sys/class/spimdev')).some((name) => {
+    const mode = attempt('', () => memoryModeOf(readParent(name, root), { allowNoiommu: true }));
+    return mode === 'physical';
+  });
 }
 
 /** What a reader of sysfs refuses is a finding. */

@@ -4,6 +4,7 @@
 
 import { directRefusal } from '../../hwdrivers/spimdev/memory-mode.ts';
 import type { TakenQueue } from '../../hwdrivers/spimdev/host.ts';
+import { present } from '../../shared/assert.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
 import type { Hardware } from './hardware.ts';
@@ -99,7 +100,9 @@ export class Loans {
       if (loan === undefined) throw new WarpError('NO_SUCH_QUEUE', { operation: `map region ${region}` });
       let address = loan.addresses.get(region);
       if (address === undefined) {
-        address = loan.owned.mapMemory(memory, bytes);
+        address = loan.owned
+          .mapMemory(memory, bytes)
+          .then((mapped) => present(mapped, 'memory of a device that is lent is mapped'));
         loan.addresses.set(region, address);
         address.catch(() => loan.addresses.delete(region));
       }

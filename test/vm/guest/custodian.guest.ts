@@ -22,7 +22,7 @@ import { openMdev } from '../../../src/daemon/custodian/vfio.ts';
 import { parentNames, readParent, readTypeFor, readTypes } from '../../../src/hwdrivers/spimdev/parents.ts';
 import { createSealedMemory } from '../../../src/sys/memory.ts';
 import { loadEdu, unloadModule } from './modules.ts';
-import { PARENT, parentFolder, startDevice } from './rig.ts';
+import { mapFor, PARENT, parentFolder, startDevice } from './rig.ts';
 
 const LONG = { deadlineMillis: 30_000 };
 const devices = '/sys/bus/mdev/devices';
@@ -168,11 +168,11 @@ describe('memory', () => {
     const second = await startDevice(store, use, 'factorial');
     const large = createSealedMemory('large', 9 * 2 ** 20 + 5);
     const at = await Promise.all([
-      first.mapMemory(large, 9 * 2 ** 20 + 5),
-      second.mapMemory(large, 9 * 2 ** 20 + 5),
+      mapFor(first, large, 9 * 2 ** 20 + 5),
+      mapFor(second, large, 9 * 2 ** 20 + 5),
     ]);
     expect(at[1] - at[0]).toBe(9 * 2 ** 20 + 2 * 4096);
-    const small = await first.mapMemory(large, 4096);
+    const small = await mapFor(first, large, 4096);
     await first.unmapMemory(at[0]);
     await expect(first.unmapMemory(at[0])).rejects.toThrow(/nothing is mapped there/);
     await first.unmapMemory(small);
@@ -198,7 +198,11 @@ describe('the devices of a configuration', () => {
         sums0: { parent: PARENT, algorithm: 'crc32', ...settings },
         factorial0: { parent: PARENT, algorithm: 'factorial', ...settings },
       },
-      { stateDir, onTrouble: (name, { code }) => troubles.push(`${name}: ${code}`) },
+      {
+        stateDir,
+        onTrouble: (name, { code }) => troubles.push(`${name}: ${code}`),
+        onUnguarded: (name) => troubles.push(`${name} is unguarded`),
+      },
     );
     expect(troubles).toEqual(['absent0: DEVICE_UNUSABLE', 'sums0: DEVICE_UNUSABLE']);
     expect(readdirSync(devices)).toHaveLength(2);
