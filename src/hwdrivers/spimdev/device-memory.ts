@@ -68,6 +68,13 @@ export class DeviceMemory implements DeviceAddresses, CopiedMemory {
     return region.mapping;
   }
 
+  /** The device serves, maybe again: what could not be mapped before is tried once more. */
+  retry(): void {
+    for (const region of this.#regions.values()) {
+      if (region.address === ADDRESS_NONE && region.copied === undefined) this.#map(region);
+    }
+  }
+
   remove(handle: number): void {
     const region = this.#regions.get(handle);
     if (region === undefined) return;

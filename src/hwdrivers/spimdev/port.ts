@@ -187,6 +187,7 @@ class SpimdevPort implements Port {
     const taken = await this.#host.takeQueue();
     try {
       const life = this.#bringUp(taken, driverOf(taken.deviceApi));
+      this.#memory.retry();
       return { ...life, id: taken.id, lookTimer: setInterval(() => this.#look(), LOOK_MILLIS).unref() };
     } catch (error) {
       taken.fd.close();
