@@ -1,13 +1,15 @@
 // A device that no IOMMU keeps from all memory, in the daemon: used only where that is allowed, through copies in pinned
 // memory, for queues that tenants share.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Hardware } from '../../../src/daemon/custodian/hardware.ts';
+import { Loans } from '../../../src/daemon/custodian/loans.ts';
 import type { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
 import { BOUNCE_GRACE_MILLIS } from '../../../src/hwdrivers/spimdev/bounce-pool.ts';
 import { PINNED_BYTES, pinMemory } from '../../../src/sys/pinned-memory.ts';
-import { mapBare } from '../../../src/sys/memory.ts';
 import { eventually } from '../../fixtures/daemon.ts';
 import { Clients, type Outcome } from './client.ts';
 import { GuestDaemon } from './guest-daemon.ts';
@@ -33,12 +35,11 @@ allow_noiommu = ${isAllowed}
 # Emulated, a copy takes long whatever its size.
 [limits]
 request_millis = 600000
-
-[tenants.bob]
-match = [{ uid = ${BOB} }]
-direct = true
 `;
 }
+
+/** Moves what is in a page to another one, Documentation/ABI/testing/sysfs-memory-page-offline. */
+const softOffline = '/sys/devices/system/memory/soft_offline_page';
 
 /** Huge pages that nobody has. */
 function freeHugePages(): number {
@@ -52,15 +53,13 @@ beforeAll(() => {
 });
 
 describe('pinned memory', () => {
-  it('has the physical address that it is said to have: what a device writes there is seen, and it stays', () => {
+  it('is one huge page, which the kernel does not move even when it is told to', () => {
     const pinned = pinMemory('test');
-    const mapping = mapBare(pinned.memory, PINNED_BYTES);
     expect(pinned.address % PINNED_BYTES).toBe(0);
     expect(freeHugePages()).toBe(HUGE_PAGES - 1);
-    // The kernel can't take it away for others: it is neither moved nor freed.
-    writeFileSync('/proc/sys/vm/compact_memory', '1');
-    expect(mapping.buffer.every((byte) => byte === 0)).toBe(true);
-    mapping.unmap();
+    // Without the pin it would move the contents elsewhere, and take the page out of use.
+    const moveAway = (): void => writeFileSync(softOffline, `0x${pinned.address.toString(16)}`);
+    expect(moveAway).toThrow(/EBUSY|EIO/);
     pinned.close();
   });
 
@@ -121,6 +120,26 @@ describe('one queue', () => {
     await rig.close();
     region.close();
     await device.close();
+  });
+});
+
+describe('a queue of its own', () => {
+  it('is lent to nobody, whatever the configuration says', async () => {
+    const troubles: string[] = [];
+    const hardware = await Hardware.start(
+      { edu0: { parent: PARENT, algorithm: 'copy', queuesMax: 2, isDirect: true, allowNoiommu: true } },
+      {
+        stateDir: mkdtempSync(join(tmpdir(), 'warpdrive-state-')),
+        onTrouble: (device, { message }) => troubles.push(`${device}: ${message}`),
+        onUnguarded: (device) => troubles.push(`${device} is unguarded`),
+      },
+    );
+    const request = { channel: 1, queue: 1, device: 'edu0', tenant: 'alice', deadlineMillis: 0 };
+    await expect(new Loans(hardware).lend(request)).rejects.toThrow(
+      /would reach all memory of this machine.*UNSUPPORTED/,
+    );
+    expect(new Set(troubles)).toEqual(new Set(['edu0 is unguarded']));
+    await hardware.close();
   });
 });
 
