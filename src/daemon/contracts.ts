@@ -352,10 +352,13 @@ export const custodianContract = {
     replyFds: 1,
     isPatient: true,
   },
+  /** Who waits for it waits no longer. */
   endLoan: { request: loan, reply: nothing, fds: 0, isPatient: true },
-  /** Ends all loans but those that the engine has found in its ledger. */
+  /** Ends all loans but those that the engine has found in its ledger; of these, all mappings but of regions that it found. */
   endOtherLoans: {
-    request: z.strictObject({ known: z.array(loan) }),
+    request: z.strictObject({
+      known: z.array(z.strictObject({ ...loan.shape, regions: z.array(handle) })),
+    }),
     reply: nothing,
     fds: 0,
     isPatient: true,

@@ -134,30 +134,40 @@ export class SpimdevDevice implements SpimdevHost {
     return this.mode !== 'per-process' && !use.isFreeFor(user);
   }
 
-  takeQueue(options?: { readonly deadlineMillis: number }): Promise<TakenQueue> {
+  takeQueue(options?: {
+    readonly deadlineMillis: number;
+    readonly signal?: AbortSignal;
+  }): Promise<TakenQueue> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { resolve, reject, timer: undefined };
       if (options !== undefined) {
-        waiter.timer = setTimeout(() => this.#giveUp(waiter, options.deadlineMillis), options.deadlineMillis);
+        const { deadlineMillis, signal } = options;
+        waiter.timer = setTimeout(() => this.#giveUp(waiter, this.#tooLate(deadlineMillis)), deadlineMillis);
+        signal?.addEventListener('abort', () =>
+          this.#giveUp(waiter, cancelled('nobody waits for it any more')),
+        );
       }
       this.#line.push(waiter);
       if (this.#line.length === 1) this.#serve();
     });
   }
 
-  #giveUp(waiter: Waiter, deadlineMillis: number): void {
-    this.#line.splice(this.#line.indexOf(waiter), 1);
+  #giveUp(waiter: Waiter, reason: WarpError): void {
+    const place = this.#line.indexOf(waiter);
+    if (place === -1) return;
+    this.#line.splice(place, 1);
+    clearTimeout(waiter.timer);
+    waiter.reject(reason);
+    this.#closeIfIdle();
+  }
+
+  #tooLate(deadlineMillis: number): WarpError {
     const { budget } = this.#options;
-    const reason = this.#isOthers
+    const found = this.#isOthers
       ? directRefusal(this.mode, { isOneTenantOnly: false, isStoppable: true })
       : `none was given back within ${deadlineMillis} ms; ${budget.taken} are taken by this daemon`;
-    waiter.reject(
-      new WarpError('NO_HARDWARE_QUEUE', {
-        operation: `take a hardware queue of ${this.#parent.name}`,
-        found: reason,
-      }),
-    );
-    this.#closeIfIdle();
+    const operation = `take a hardware queue of ${this.#parent.name}`;
+    return new WarpError('NO_HARDWARE_QUEUE', { operation, found });
   }
 
   /** Stops a queue, for whoever it was handed to as well. Nothing happens for a number that is not in use. */
@@ -213,9 +223,7 @@ export class SpimdevDevice implements SpimdevHost {
     clearTimeout(this.#retryTimer);
     for (const { reject, timer } of this.#line.splice(0)) {
       clearTimeout(timer);
-      reject(
-        new WarpError('CANCELLED', { operation: 'take a hardware queue', found: 'the device is closed' }),
-      );
+      reject(cancelled('the device is closed'));
     }
     await this.#letGo();
     await this.#options.store.remove(this.#mdev, { deadlineMillis: REMOVE_MILLIS_MAX });
@@ -299,4 +307,8 @@ export class SpimdevDevice implements SpimdevHost {
       throw error;
     }
   }
+}
+
+function cancelled(found: string): WarpError {
+  return new WarpError('CANCELLED', { operation: 'take a hardware queue', found });
 }

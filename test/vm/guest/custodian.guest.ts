@@ -16,6 +16,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hardware } from '../../../src/daemon/custodian/hardware.ts';
+import { Loans } from '../../../src/daemon/custodian/loans.ts';
 import { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
 import { ParentUse } from '../../../src/daemon/custodian/parent-use.ts';
 import { openMdev } from '../../../src/daemon/custodian/vfio.ts';
@@ -220,6 +221,61 @@ describe('the devices of a configuration', () => {
     expect(readdirSync(devices)).toEqual([]);
     expect(available()).toBe(3);
     store = new MdevStore({ stateDir });
+  });
+});
+
+describe('loans', () => {
+  const name = { channel: 1, queue: 1 };
+  const request = { ...name, device: 'copy0', tenant: 'alice', deadlineMillis: 600_000 };
+  let hardware: Hardware;
+  let loans: Loans;
+
+  beforeEach(async () => {
+    store.close();
+    const settings = { queuesMax: 1, isDirect: true, allowNoiommu: false };
+    hardware = await Hardware.start(
+      { copy0: { parent: PARENT, algorithm: 'copy', ...settings } },
+      { stateDir, onTrouble: () => {}, onUnguarded: () => {} },
+    );
+    loans = new Loans(hardware);
+  });
+
+  afterEach(async () => {
+    await hardware.close();
+    store = new MdevStore({ stateDir });
+  });
+
+  it('an engine that comes back keeps those that it knows, and the mappings of regions that it knows', async () => {
+    const map = (region: number): Promise<number> =>
+      loans.map(name, region, createSealedMemory('region', 4096), 4096);
+    (await loans.lend(request)).fd.close();
+    const [known, unknown] = [await map(1), await map(2)];
+    await loans.endOthers([{ ...name, regions: [1] }]);
+    expect(await map(1)).toBe(known);
+    // Mapped anew: addresses come back late.
+    expect(await map(2)).not.toBe(unknown);
+    expect(available()).toBe(2);
+    await loans.endOthers([]);
+    expect(available()).toBe(3);
+    await expect(map(1)).rejects.toThrow(/NO_SUCH_QUEUE/);
+  });
+
+  it('who waits for one is let go by its end; the mdev is kept for who asks again', async () => {
+    (await loans.lend(request)).fd.close();
+    const waiting = loans.lend({ ...request, queue: 2 });
+    await loans.end({ channel: 1, queue: 2 });
+    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+    await loans.end(name);
+    const mdevs = readdirSync(devices);
+    expect(mdevs).toHaveLength(2);
+    (await loans.lend(request)).fd.close();
+    expect(readdirSync(devices)).toEqual(mdevs);
+    // One that is ended before its mdev is there leaves nothing behind.
+    const early = loans.lend({ ...request, tenant: 'bob', queue: 3 });
+    await loans.end({ channel: 1, queue: 3 });
+    await expect(early).rejects.toMatchObject({ code: 'CANCELLED' });
+    await loans.end(name);
+    expect(available()).toBe(3);
   });
 });
 
