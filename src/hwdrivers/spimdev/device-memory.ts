@@ -5,7 +5,7 @@
 
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
-import { mapShared, type Mapping } from '../../sys/memory.ts';
+import { mapBare, type Mapping } from '../../sys/memory.ts';
 import type { CopiedMemory } from './bounce-queue.ts';
 import type { SpimdevHost } from './host.ts';
 import { ADDRESS_NONE, ADDRESS_PENDING, type DeviceAddresses } from './transport.ts';
@@ -101,7 +101,7 @@ export class DeviceMemory implements DeviceAddresses, CopiedMemory {
         // Unless the host was lost meanwhile: then a later mapping counts.
         const counts = region.mapping === mapping;
         if (counts && address === undefined && region.ports > 0)
-          region.copied ??= mapShared(own, region.bytes);
+          region.copied ??= mapBare(own, region.bytes);
         own.close();
         if (!counts) return;
         region.address = address ?? ADDRESS_NONE;
