@@ -118,7 +118,7 @@ const softKeys = {
 const spimdevKeys = {
   driver: z.literal('spimdev').register(descriptions, {
     meaning:
-      'a device of the kernel, through mediated devices that the daemon makes on it; needs root and an IOMMU',
+      'a device of the kernel, through mediated devices that the daemon makes on it; needs root, and an IOMMU or `allow_noiommu`',
     example: '"spimdev"',
     values: '`"spimdev"`',
   }),

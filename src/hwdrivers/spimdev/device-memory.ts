@@ -100,8 +100,7 @@ export class DeviceMemory implements DeviceAddresses, CopiedMemory {
       .then((address) => {
         // Unless the host was lost meanwhile: then a later mapping counts.
         const counts = region.mapping === mapping;
-        if (counts && address === undefined && region.ports > 0)
-          region.copied ??= mapBare(own, region.bytes);
+        if (counts && address === undefined && region.ports > 0) region.copied ??= mapBare(own, region.bytes);
         own.close();
         if (!counts) return;
         region.address = address ?? ADDRESS_NONE;
