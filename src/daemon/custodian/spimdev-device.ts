@@ -138,14 +138,14 @@ export class SpimdevDevice implements SpimdevHost {
     readonly deadlineMillis: number;
     readonly signal?: AbortSignal;
   }): Promise<TakenQueue> {
+    const notWanted = (): WarpError => cancelled('nobody waits for it any more');
     return new Promise((resolve, reject) => {
+      if (options?.signal?.aborted === true) throw notWanted();
       const waiter: Waiter = { resolve, reject, timer: undefined };
       if (options !== undefined) {
         const { deadlineMillis, signal } = options;
         waiter.timer = setTimeout(() => this.#giveUp(waiter, this.#tooLate(deadlineMillis)), deadlineMillis);
-        signal?.addEventListener('abort', () =>
-          this.#giveUp(waiter, cancelled('nobody waits for it any more')),
-        );
+        signal?.addEventListener('abort', () => this.#giveUp(waiter, notWanted()));
       }
       this.#line.push(waiter);
       if (this.#line.length === 1) this.#serve();
