@@ -207,9 +207,11 @@ describe('the daemon', () => {
       source: { region: 'region', bytes: 5 },
       destination: { region: 'region', offset: 4096, bytes: 5 },
     });
+    const stalls = (): string => readFileSync(join(debugFolder, 'stall'), 'utf8').trim();
+    await eventually('the device has begun it', () => stalls() === '0', LIMIT_MILLIS);
     writeFileSync(join(debugFolder, 'reset'), '1');
-    expect((await alice.ask<Outcome>('finish', { name: 'stalled' })).code).toBe('OK');
-    expect(freeHugePages()).toBeLessThan(before);
+    expect((await alice.ask<Outcome>('finish', { name: 'stalled' })).code).toBe('DEVICE_RESET');
+    await eventually('fresh queues have fresh pages', () => freeHugePages() < before, LIMIT_MILLIS);
     await eventually(
       'the pages are given back',
       () => freeHugePages() >= before,
