@@ -302,7 +302,10 @@ export const custodianContract = {
   giveBack: { request: nothing, reply: nothing, fds: 0, isPatient: true },
   /** Throws why a hardware device can't be used. */
   checkDevice: { request: z.strictObject({ device: deviceName }), reply: nothing, fds: 0, isPatient: true },
-  /** Takes a hardware queue for all tenants, waiting in line for it. Descriptor: the queue. It ends with the link. */
+  /**
+   * Takes a hardware queue for all tenants, waiting in line for it. Descriptors: the queue; with `bounce`, the pinned memory
+   * through which requests have to be copied. It ends with the link.
+   */
   takeQueue: {
     request: z.strictObject({ device: deviceName }),
     reply: z.strictObject({
@@ -311,19 +314,22 @@ export const custodianContract = {
       isStoppable: z.boolean(),
       /** The mdev that it is of: with another one than before, nothing is mapped. */
       mdev: z.string(),
+      /** The memory's bytes, and its physical address. */
+      bounce: z.strictObject({ bytes: z.number().int().positive(), address: deviceAddress }).optional(),
     }),
     fds: 0,
     replyFds: 1,
+    replyFdsMax: 2,
     isPatient: true,
   },
   returnQueue: { request: z.strictObject({ device: deviceName, id: count }), reply: nothing, fds: 0 },
-  /** Makes memory reachable for these queues: where the device sees it. It ends with the link. */
+  /** Makes memory reachable for these queues: where the device sees it, or null where requests are copied. It ends with the link. */
   mapMemory: {
     request: z.strictObject({
       device: deviceName,
       bytes: z.number().int().positive().max(REGION_BYTES_MAX),
     }),
-    reply: z.strictObject({ address: deviceAddress }),
+    reply: z.strictObject({ address: deviceAddress.nullable() }),
     fds: 1,
     isPatient: true,
   },
@@ -346,10 +352,13 @@ export const custodianContract = {
     replyFds: 1,
     isPatient: true,
   },
+  /** Who waits for it waits no longer. */
   endLoan: { request: loan, reply: nothing, fds: 0, isPatient: true },
-  /** Ends all loans but those that the engine has found in its ledger. */
+  /** Ends all loans but those that the engine has found in its ledger; of these, all mappings but of regions that it found. */
   endOtherLoans: {
-    request: z.strictObject({ known: z.array(loan) }),
+    request: z.strictObject({
+      known: z.array(z.strictObject({ ...loan.shape, regions: z.array(handle) })),
+    }),
     reply: nothing,
     fds: 0,
     isPatient: true,

@@ -25,6 +25,8 @@ interface CallContract {
   readonly fds: number | 'handles';
   /** Descriptors that come with the answer; see `callForFds`. */
   readonly replyFds?: number;
+  /** More of them may come than that, by what the answer says. */
+  readonly replyFdsMax?: number;
   /** The answer may take as long as a request takes on a device, or longer: it is waited for while there is a peer. */
   readonly isPatient?: boolean;
 }
@@ -293,7 +295,8 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     }
     const contract = this.#calls[call.name] as CallContract;
     const reply = contract.reply.safeParse(unchecked);
-    if (reply.success && (contract.replyFds ?? 0) === count) {
+    const { replyFds = 0, replyFdsMax = replyFds } = contract;
+    if (reply.success && count >= replyFds && count <= replyFdsMax) {
       call.resolve({ reply: reply.data, fds });
       return;
     }

@@ -113,7 +113,15 @@ export function confine(): void {
   mustCall('forbid new privileges', 'prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const flags = SECCOMP_FILTER_FLAG_TSYNC;
   const address = Number(addressOf(program));
-  mustCall('confine this process', 'syscall', architecture.seccomp, SECCOMP_SET_MODE_FILTER, flags, address);
+  mustCall(
+    'confine this process',
+    'syscall',
+    architecture.seccomp,
+    SECCOMP_SET_MODE_FILTER,
+    flags,
+    address,
+    0,
+  );
 }
 
 function filterOf({ audit, refused, signals }: Architecture): Buffer {

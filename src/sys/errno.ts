@@ -6,7 +6,12 @@ import { type CallResult, callLibc, type LibcFunction } from './libc.ts';
 
 export const { EAGAIN, EBUSY, ECONNRESET, EINTR, EINVAL, ENOTTY, ERANGE, ESRCH } = constants.errno;
 
-const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+/** Node's table leaves out what it never meets itself, <asm-generic/errno.h>. */
+const unknownToNode = { EUSERS: 87 };
+
+const names = new Map(
+  Object.entries({ ...constants.errno, ...unknownToNode }).map(([name, number]) => [number, name]),
+);
 
 export function errnoName(errno: number): string {
   return names.get(errno) ?? `error ${errno}`;

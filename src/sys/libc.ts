@@ -38,7 +38,7 @@ const signatures = {
   shutdown: [I32, [I32, I32]],
   socket: [I32, [I32, I32, I32]],
   socketpair: [I32, [I32, I32, I32, BYTES]],
-  syscall: [I64, [I64, I64, I64, I64]],
+  syscall: [I64, [I64, I64, I64, I64, I64]],
 } as const satisfies Record<string, readonly [FieldType, readonly FieldType[]]>;
 
 export type LibcFunction = keyof typeof signatures;

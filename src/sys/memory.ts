@@ -32,6 +32,9 @@ const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
+const MFD_HUGETLB = 4;
+/** Of 2 MiB: the base-2 logarithm of that, at bit 26. */
+const MFD_HUGE_2MB = 21 * 2 ** 26;
 const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 const F_SEAL_SEAL = 1;
@@ -43,12 +46,17 @@ const FALLOC_FL_PUNCH_HOLE = 2;
 /** The seals of all memory that we hand out: its size can't change under whoever maps it. */
 const SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
 
-/** A memfd of a fixed size, zeroed, sealed against any change of its size. `name` shows in /proc/PID/maps. */
-export function createSealedMemory(name: string, bytes: number): Fd {
-  const fd = new Fd(
-    mustCall(`create memory "${name}"`, 'memfd_create', name, MFD_CLOEXEC | MFD_ALLOW_SEALING),
-    name,
-  );
+/**
+ * A memfd of a fixed size, zeroed, sealed against any change of its size. `name` shows in /proc/PID/maps. `isHuge`: of
+ * huge pages of 2 MiB, which the administrator has to have reserved.
+ */
+export function createSealedMemory(
+  name: string,
+  bytes: number,
+  { isHuge = false }: { readonly isHuge?: boolean } = {},
+): Fd {
+  const flags = MFD_CLOEXEC + MFD_ALLOW_SEALING + (isHuge ? MFD_HUGETLB + MFD_HUGE_2MB : 0);
+  const fd = new Fd(mustCall(`create memory "${name}"`, 'memfd_create', name, flags), name);
   try {
     mustCall(`size memory "${name}" to ${bytes} bytes`, 'ftruncate', fd.number, bytes);
     mustCall(`seal memory "${name}"`, 'fcntl', fd.number, F_ADD_SEALS, SEALS);

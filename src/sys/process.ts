@@ -12,7 +12,7 @@ const SYS_PIDFD_OPEN = 434;
 
 /** A descriptor that stands for a process and no later one with its number; undefined if there is none. */
 export function openPidfd(pid: number): Fd | undefined {
-  const { value, errno } = callLibc('syscall', SYS_PIDFD_OPEN, pid, 0, 0);
+  const { value, errno } = callLibc('syscall', SYS_PIDFD_OPEN, pid, 0, 0, 0);
   if (value !== -1) return new Fd(value, 'pidfd');
   if (errno === ESRCH) return undefined;
   throw systemCallError(`open a pidfd of process ${pid}`, errno);

@@ -93,6 +93,10 @@ describe('warpctl doctor', () => {
     expect(physical.of('parent wd_edu0')?.hint).toMatch(/allow_noiommu/);
     expect(physical.of('type wd_edu-copy')).toMatchObject({ state: 'problem' });
     expect(physical.of('NOIOMMU')).toMatchObject({ state: 'note' });
+    tree.write('proc/meminfo', 'HugePages_Total:       0\n');
+    expect((await doctor()).of('huge pages')).toMatchObject({ state: 'problem' });
+    tree.write('proc/meminfo', 'HugePages_Total:       8\n');
+    expect((await doctor()).of('huge pages')).toMatchObject({ state: 'ok' });
   });
 
   it('has the daemon check the configuration', async () => {

@@ -78,6 +78,20 @@ describe('a link', () => {
     far.close('done');
   });
 
+  it('brings as many as the answer has, up to the most that the contract allows', async () => {
+    const { near, far } = await pair();
+    const { fds } = await near.callForFds('take', { name: 'two' });
+    expect(fds.map((fd) => contentOf([fd]))).toEqual(['two', 'two']);
+    closeAll(fds);
+    await expect(near.callForFds('take', { name: 'three' })).rejects.toMatchObject({
+      code: 'ENGINE_UNAVAILABLE',
+    });
+    // Who sends more is not to be understood.
+    expect(near.isOpen).toBe(false);
+    far.close('done');
+    await eventually('all are closed', () => !openFds().has('take') && !openFds().has('memory'));
+  });
+
   it('passes on why a call was refused that would have brought descriptors, and goes on', async () => {
     const { near, far } = await pair();
     await expect(near.callForFds('take', { name: 'none' })).rejects.toMatchObject({
@@ -148,6 +162,7 @@ const taking = {
     reply: z.strictObject({ name: z.string() }),
     fds: 0,
     replyFds: 1,
+    replyFdsMax: 2,
     isPatient: true,
   },
 } as const;
@@ -178,7 +193,9 @@ async function pair() {
         const mapping = mapShared(memory, 4096);
         mapping.buffer.write(name);
         mapping.unmap();
-        return { reply: { name }, fds: [memory] };
+        const count = { two: 2, three: 3 }[name] ?? 1;
+        const more = Array.from({ length: count - 1 }, () => memory.dup());
+        return { reply: { name }, fds: [memory, ...more] };
       },
     },
   );

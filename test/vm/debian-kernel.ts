@@ -39,6 +39,8 @@ const moduleFolders = [
 export interface DebianKernel {
   /** As `uname -r` says in the guest. */
   readonly release: string;
+  /** Of its packages. */
+  readonly version: string;
   readonly folder: string;
   readonly vmlinux: string;
   readonly modules: string;
@@ -60,6 +62,7 @@ export async function prepareKernel(): Promise<DebianKernel> {
   }
   return {
     release: packages.release,
+    version: packages.version,
     folder,
     vmlinux: join(folder, 'vmlinux'),
     modules: join(folder, 'modules'),
@@ -69,6 +72,7 @@ export async function prepareKernel(): Promise<DebianKernel> {
 
 interface Packages {
   readonly release: string;
+  readonly version: string;
   /** name=version, as apt-get takes it. */
   readonly names: readonly string[];
 }
@@ -84,14 +88,14 @@ async function resolvePackages(): Promise<Packages> {
   const depends = /^Depends: (.*)$/m.exec(headers)?.[1] ?? '';
   const parts = depends.match(/\blinux-(?:headers|kbuild)-[^\s,(]+/g) ?? [];
   const names = [`linux-image-${release}`, `linux-headers-${release}`, ...parts];
-  return { release, names: names.map((name) => `${name}=${version}`) };
+  return { release, version, names: names.map((name) => `${name}=${version}`) };
 }
 
 async function showPackage(name: string): Promise<string> {
   return (await runTool('apt-cache', ['show', '--no-all-versions', name])).toString();
 }
 
-async function download(names: readonly string[], folder: string): Promise<void> {
+export async function download(names: readonly string[], folder: string): Promise<void> {
   try {
     await runTool('apt-get', ['download', '-q', ...names], { cwd: folder });
   } catch (cause) {

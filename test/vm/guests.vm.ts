@@ -9,6 +9,7 @@ import { projectFolder, runsFolder } from './folders.ts';
 import { runGuest } from './guest.ts';
 import { buildInitramfs } from './initramfs.ts';
 import { buildModule } from './module.ts';
+import { buildNoiommuVfio } from './noiommu-vfio.ts';
 import { type Suite, suites } from './suites.ts';
 import { checkTools } from './tools.ts';
 
@@ -29,13 +30,19 @@ interface Report {
 }
 
 let kernel: DebianKernel;
-let modules: string;
+/** Where a guest's modules are looked for, in order. */
+let modules: string[];
+/** The same for guests without an IOMMU. */
+let modulesWithout: string[];
 let initramfs: string;
 
 beforeAll(async () => {
   checkTools();
   kernel = await prepareKernel();
-  modules = await buildModule(kernel);
+  modules = [kernel.modules, await buildModule(kernel)];
+  if (suites.some(({ hasIommu }) => !hasIommu)) {
+    modulesWithout = [await buildNoiommuVfio(kernel), ...modules];
+  }
   initramfs = await buildInitramfs(kernel, join(projectFolder, 'test/vm/guest/init.sh'), kernel.folder);
 });
 
@@ -77,7 +84,7 @@ function guestScript(suite: Suite): string {
   const vitest = 'node_modules/vitest/vitest.mjs run --config test/vm/guest/vitest.config.mjs';
   const lines = [
     'export HOME=/tmp TMPDIR=/tmp CI=true',
-    `export WARPDRIVE_VM_MODULES=${quote(kernel.modules)}:${quote(modules)}`,
+    `export WARPDRIVE_VM_MODULES=${quote((suite.hasIommu ? modules : modulesWithout).join(':'))}`,
     `cd ${quote(projectFolder)}`,
     `${quote(process.execPath)} ${vitest} --configLoader native --reporter=default --reporter=json \\`,
     `  --outputFile=/run/exchange/results.json ${suite.files.map((file) => `test/vm/guest/${file}`).join(' ')}`,

@@ -5,6 +5,7 @@ export interface Suite {
   readonly name: string;
   /** Files in test/vm/guest. */
   readonly files: readonly string[];
+  /** Without one, its VFIO is built with VFIO_NOIOMMU. */
   readonly hasIommu: boolean;
   /** QEMU's options. */
   readonly devices: readonly string[];
@@ -26,6 +27,8 @@ const allSuites: readonly Suite[] = [
   },
   { name: 'queues', files: ['port.guest.ts', 'direct.guest.ts'], hasIommu: true, devices: edu },
   { name: 'daemon', files: ['daemon.guest.ts'], hasIommu: true, devices: edu },
+  { name: 'refusals', files: ['refusals.guest.ts'], hasIommu: true, devices: edu },
+  { name: 'noiommu', files: ['noiommu.guest.ts'], hasIommu: false, devices: edu },
   { name: 'lending', files: ['lending.guest.ts'], hasIommu: true, devices: edu },
 ];
 

@@ -13,6 +13,7 @@ import {
 import { basename, join } from 'node:path';
 import { DMA_FLAG } from '../../hwdrivers/spimdev/abi.ts';
 import { driverOf } from '../../hwdrivers/spimdev/drivers.ts';
+import { strangersIn } from '../../hwdrivers/spimdev/groups.ts';
 import { hasSva, memoryModeOf } from '../../hwdrivers/spimdev/memory-mode.ts';
 import { parentNames, readParent, readTypes } from '../../hwdrivers/spimdev/parents.ts';
 import { WarpError } from '../../shared/errors.ts';
@@ -150,16 +151,6 @@ function checkGroups(root: string): Finding[] {
   });
 }
 
-/** "0000:00:03.0 (e1000e)": devices of a group that the kernel itself drives. */
-function strangersIn(group: string, root: string): string[] {
-  const folder = join(root, 'sys/kernel/iommu_groups', group, 'devices');
-  return list(folder).flatMap((device) => {
-    const driver = readLink(join(folder, device, 'driver'));
-    const name = driver === undefined ? '' : basename(driver);
-    return name === '' || /vfio|mdev|pcieport|pci-stub/.test(name) ? [] : [`${device} (${name})`];
-  });
-}
-
 function checkMemlock(root: string): Finding[] {
   const limits = readText(join(root, 'proc/self/limits')) ?? '';
   const soft = /^Max locked memory\s+(\S+)/m.exec(limits)?.[1];
@@ -174,7 +165,10 @@ function checkMemlock(root: string): Finding[] {
 function checkHugepages(root: string): Finding[] {
   const meminfo = readText(join(root, 'proc/meminfo')) ?? '';
   const total = /^HugePages_Total:\s+(\d+)/m.exec(meminfo)?.[1];
-  return [finding('huge pages', 'ok', `${total ?? 'unknown'} reserved; WarpDrive needs none`)];
+  const found = `${total ?? 'unknown'} reserved`;
+  if (!hasPhysicalParent(root)) return [finding('huge pages', 'ok', `${found}; WarpDrive needs none`)];
+  const hint = 'a device without an IOMMU needs two of 2 MiB for each hardware queue: sysctl vm.nr_hugepages';
+  return [finding('huge pages', total === '0' ? 'problem' : 'ok', found, total === '0' ? hint : undefined)];
 }
 
 function checkUacce(root: string): Finding[] {
@@ -203,6 +197,14 @@ export function finding(subject: string, state: FindingState, found: string, hin
 
 function hasParents(root: string): boolean {
   return list(join(root, 'sys/class/spimdev')).length > 0;
+}
+
+/** A parent without an IOMMU. */
+function hasPhysicalParent(root: string): boolean {
+  return list(join(root, 'sys/class/spimdev')).some((name) => {
+    const mode = attempt('', () => memoryModeOf(readParent(name, root), { allowNoiommu: true }));
+    return mode === 'physical';
+  });
 }
 
 /** What a reader of sysfs refuses is a finding. */

@@ -43,8 +43,10 @@ export class Calls {
     const count = this.#countByPayer.get(payer) ?? 0;
     if (count >= this.#perPayerMax) return this.#refuse(call);
     let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
     const expectPeer = (): void => {
-      if (isStream) return;
+      // What is answered to somebody who has gone is read by nobody.
+      if (isStream || isOver) return;
       timer ??= setTimeout(() => owner.cut(), PEER_MILLIS_MAX);
     };
     const expectNothing = (): void => {
@@ -66,6 +68,7 @@ export class Calls {
           },
           // However it ends: grpc-js says so of calls that are answered too.
           onCancel: () => {
+            isOver = true;
             expectNothing();
             this.#closed(payer);
           },

@@ -2,6 +2,7 @@
 // tenant, then carried out by the engine; when that fails, the charge is given back.
 
 import type { Logger } from 'pino';
+import type { z } from 'zod';
 import { present } from '../../shared/assert.ts';
 import { isSlotCount } from '../../shared/channel/layout.ts';
 import { errorCode, WarpError } from '../../shared/errors.ts';
@@ -290,10 +291,10 @@ export class BrokerService {
       async () => {
         device = await firstInService(devices, async (name) => {
           if (isDirect) {
-            own = await this.#directTurns.take(client.account.tenant, async () => {
+            own = await this.#directTurns.take(client.account.tenant, signal, async () => {
               const waitMillis = Math.max(0, Math.ceil(endMillis - performance.now()));
               const wanted = { channel, queue, device: name, algorithm, waitMillis };
-              const { reply, fds } = await engine.callForFds('openDirectQueue', wanted);
+              const { reply, fds } = await openDirectQueue(engine, wanted, signal);
               return { token: this.#context.tokens.offer(owner, fds), queueFormat: reply.deviceApi };
             });
           } else {
@@ -518,4 +519,21 @@ function checkTransport({ transport }: ReceivedRequest<'OpenChannel'>, { isLocal
 function giveBack(lent: Map<number, Leased>, number: number, leased: Leased): void {
   if (lent.get(number) === leased) lent.delete(number);
   leased.release();
+}
+
+/** Has a hardware queue lent whole; who gives up waits no longer, wherever the call is. */
+async function openDirectQueue(
+  engine: EngineLink,
+  wanted: z.infer<(typeof engineContract)['openDirectQueue']['request']>,
+  signal: AbortSignal,
+): Promise<{ readonly reply: { readonly deviceApi: string }; readonly fds: readonly Fd[] }> {
+  const { channel, queue } = wanted;
+  // What comes too late to be given up is undone by whoever has it.
+  const giveUp = (): void => void engine.call('closeQueue', { channel, queue }).catch(() => {});
+  signal.addEventListener('abort', giveUp);
+  try {
+    return await engine.callForFds('openDirectQueue', wanted);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
 }

@@ -68,7 +68,7 @@ const deviceKeys = {
   }),
   allow_noiommu: z.boolean().default(false).register(descriptions, {
     meaning:
-      'it may be used where no IOMMU keeps it from all other memory; this version has no bounce buffers for that yet, and refuses such a device with either value',
+      'it may be used where no IOMMU keeps it from all other memory: every request is then copied through pinned memory, and a fault of the device, or of the engine, reaches the whole machine; see "Devices without an IOMMU" in OPERATIONS',
     example: 'true',
   }),
   failures_max: whole(0, 1_000_000).default(8).register(descriptions, {
@@ -118,7 +118,7 @@ const softKeys = {
 const spimdevKeys = {
   driver: z.literal('spimdev').register(descriptions, {
     meaning:
-      'a device of the kernel, through mediated devices that the daemon makes on it; needs root and an IOMMU',
+      'a device of the kernel, through mediated devices that the daemon makes on it; needs root, and an IOMMU or `allow_noiommu`',
     example: '"spimdev"',
     values: '`"spimdev"`',
   }),

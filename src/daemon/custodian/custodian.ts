@@ -40,6 +40,11 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
     stateDir: options.stateDir,
     onTrouble: (device, { code, found, hint, message }) =>
       log.error({ device, code, found, hint }, `trouble with a hardware device: ${message}`),
+    onUnguarded: (device) =>
+      log.warn(
+        { device },
+        'a device without an IOMMU is used (allow_noiommu): it reaches all memory of this machine, and so does the engine',
+      ),
   });
   const loans = new Loans(hardware);
   /** Settles when nothing of an engine that is gone moves any more. */
@@ -75,15 +80,17 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
       return {};
     },
     takeQueue: async ({ device }) => {
-      const { fd, ...reply } = await own.takeQueue(device);
-      return { reply, fds: [fd] };
+      const { fd, bounce, ...queue } = await own.takeQueue(device);
+      if (bounce === undefined) return { reply: queue, fds: [fd] };
+      const { memory, bytes, address } = bounce;
+      return { reply: { ...queue, bounce: { bytes, address } }, fds: [fd, memory] };
     },
     returnQueue: async ({ device, id }) => {
       await own.returnQueue(device, id);
       return {};
     },
     mapMemory: async ({ device, bytes }, fds: readonly Fd[]) => ({
-      address: await own.mapMemory(device, present(fds[0], 'the memory'), bytes),
+      address: (await own.mapMemory(device, present(fds[0], 'the memory'), bytes)) ?? null,
     }),
     unmapMemory: async ({ device, address }) => {
       await own.unmapMemory(device, address);

@@ -35,6 +35,7 @@ export class EngineHardware {
     const taken = await held.device.takeQueue();
     if (this.#isReleased) {
       taken.fd.close();
+      taken.bounce?.memory.close();
       await held.device.returnQueue(taken.id);
       throw released(`take a hardware queue of "${name}"`);
     }
@@ -47,11 +48,12 @@ export class EngineHardware {
     if (held?.queues.delete(id) === true) await held.device.returnQueue(id);
   }
 
-  /** Returns the device's address of the memory, whose descriptor it closes. */
-  async mapMemory(name: string, memory: Fd, bytes: number): Promise<number> {
+  /** Returns the device's address of the memory, if it has one, and closes its descriptor. */
+  async mapMemory(name: string, memory: Fd, bytes: number): Promise<number | undefined> {
     try {
       const held = await this.#holdOf(name);
       const address = await held.device.mapMemory(memory, bytes);
+      if (address === undefined) return undefined;
       if (this.#isReleased) {
         await held.device.unmapMemory(address);
         throw released(`map memory for "${name}"`);

@@ -42,6 +42,8 @@ export interface HardwareOptions {
   readonly stateDir: string;
   /** For the log: what can't be used, or is left behind, and why. */
   readonly onTrouble: (device: string, error: WarpError) => void;
+  /** A device is used that no IOMMU keeps from all memory of the machine. */
+  readonly onUnguarded: (device: string) => void;
   readonly root?: string;
 }
 
@@ -187,6 +189,7 @@ export class Hardware {
       const device = await SpimdevDevice.start({ ...options, ...(root === undefined ? {} : { root }) });
       owned.started.add(device);
       owned.trouble = '';
+      if (device.mode === 'physical') this.#options.onUnguarded(name);
       return device;
     } catch (error) {
       throw this.#note(name, owned, error);

@@ -4,15 +4,24 @@
 
 import { directRefusal } from '../../hwdrivers/spimdev/memory-mode.ts';
 import type { TakenQueue } from '../../hwdrivers/spimdev/host.ts';
+import { present } from '../../shared/assert.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
 import type { Hardware } from './hardware.ts';
 import type { SpimdevDevice } from './spimdev-device.ts';
 
+/** A tenant's mdev is kept for so long after its last loan: who asks again and again doesn't have one made each time. */
+const KEEP_MILLIS = 5_000;
+
 /** Whose queue it is: numbers of the channel, and of the queue in it. */
 export interface LoanName {
   readonly channel: number;
   readonly queue: number;
+}
+
+/** A loan that an engine has found in its ledger, with the handles of the regions that it may reach. */
+export interface KnownLoan extends LoanName {
+  readonly regions: readonly number[];
 }
 
 interface LoanRequest extends LoanName {
@@ -33,8 +42,11 @@ interface Loan {
 export class Loans {
   readonly #hardware: Hardware;
   readonly #loans = new Map<string, Loan>();
-  /** Loans, and calls for one, by device and tenant: the last one ends the tenant's mdev. */
+  /** Calls for a loan that isn't there yet: how to have them give up. */
+  readonly #calls = new Map<string, AbortController>();
+  /** Loans, and calls for one, by device and tenant: a while after the last one the tenant's mdev ends. */
   readonly #users = new Map<string, number>();
+  readonly #ending = new Map<string, NodeJS.Timeout>();
 
   constructor(hardware: Hardware) {
     this.#hardware = hardware;
@@ -42,35 +54,53 @@ export class Loans {
 
   /**
    * Lends a hardware queue, whose descriptor is the caller's. Throws UNSUPPORTED where the device can't be lent whole,
-   * NO_HARDWARE_QUEUE where none is free in time, or the device is others' too and doesn't separate them.
+   * NO_HARDWARE_QUEUE where none is free in time, or the device is others' too and doesn't separate them; CANCELLED if it is
+   * ended meanwhile.
    */
   async lend({ device, tenant, channel, queue, deadlineMillis }: LoanRequest): Promise<TakenQueue> {
+    const key = keyOf({ channel, queue });
+    // One of an engine that is gone may have had the same numbers.
+    const earlier = this.end({ channel, queue });
+    const call = new AbortController();
+    this.#calls.set(key, call);
     this.#enter(device, tenant);
     try {
-      const owned = await this.#hardware.deviceFor(device, tenant);
+      await earlier;
       const operation = `lend a hardware queue of "${device}"`;
+      const owned = await this.#hardware.deviceFor(device, tenant);
       check(owned, { isStoppable: true }, operation);
-      const taken = await owned.takeQueue({ deadlineMillis });
-      try {
-        check(owned, taken, operation);
-      } catch (error) {
-        taken.fd.close();
-        await owned.returnQueue(taken.id);
-        throw error;
-      }
-      // One of an engine that is gone may have had the same numbers.
-      await this.end({ channel, queue });
-      const loan = { device, tenant, owned, queueId: taken.id, addresses: new Map() };
-      this.#loans.set(keyOf({ channel, queue }), loan);
+      const taken = await this.#take(owned, deadlineMillis, call.signal, operation);
+      this.#loans.set(key, { device, tenant, owned, queueId: taken.id, addresses: new Map() });
       return taken;
     } catch (error) {
       this.#leave(device, tenant);
       throw error;
+    } finally {
+      if (this.#calls.get(key) === call) this.#calls.delete(key);
     }
   }
 
-  /** Resolves when the queue is stopped and what it reached unmapped. Nothing happens where nothing is lent. */
+  async #take(
+    owned: SpimdevDevice,
+    deadlineMillis: number,
+    signal: AbortSignal,
+    operation: string,
+  ): Promise<TakenQueue> {
+    const taken = await owned.takeQueue({ deadlineMillis, signal });
+    try {
+      check(owned, taken, operation);
+      if (signal.aborted) throw new WarpError('CANCELLED', { operation });
+      return taken;
+    } catch (error) {
+      taken.fd.close();
+      await owned.returnQueue(taken.id);
+      throw error;
+    }
+  }
+
+  /** Resolves when the queue is stopped and what it reached unmapped; who waits for it gives up. */
   async end(name: LoanName): Promise<void> {
+    this.#calls.get(keyOf(name))?.abort();
     const loan = this.#loans.get(keyOf(name));
     if (loan === undefined) return;
     this.#loans.delete(keyOf(name));
@@ -83,13 +113,18 @@ export class Loans {
     }
   }
 
-  /** Ends all but these: an engine knows which of them its channels have. */
-  async endOthers(known: readonly LoanName[]): Promise<void> {
-    const keys = new Set(known.map(keyOf));
-    for (const key of this.#loans.keys()) {
-      const [channel, queue] = key.split(':').map(Number) as [number, number];
-      if (!keys.has(key)) await this.end({ channel, queue });
-    }
+  /** Ends all but these, and their mappings of other regions: an engine knows which of them its channels have. */
+  async endOthers(known: readonly KnownLoan[]): Promise<void> {
+    const regionsOf = new Map(known.map((loan) => [keyOf(loan), new Set(loan.regions)]));
+    // All that has to end is known before anything is waited for: the engine goes on meanwhile.
+    const ends = [...this.#loans].flatMap(([key, { addresses }]) => {
+      const name = nameOf(key);
+      const regions = regionsOf.get(key);
+      if (regions === undefined) return [() => this.end(name)];
+      const others = [...addresses.keys()].filter((region) => !regions.has(region));
+      return others.map((region) => () => this.unmap(name, region));
+    });
+    for (const end of ends) await end();
   }
 
   /** Makes a region reachable for a queue; closes its descriptor. The device's address; the same for the same region. */
@@ -99,7 +134,9 @@ export class Loans {
       if (loan === undefined) throw new WarpError('NO_SUCH_QUEUE', { operation: `map region ${region}` });
       let address = loan.addresses.get(region);
       if (address === undefined) {
-        address = loan.owned.mapMemory(memory, bytes);
+        address = loan.owned
+          .mapMemory(memory, bytes)
+          .then((mapped) => present(mapped, 'memory of a device that is lent is mapped'));
         loan.addresses.set(region, address);
         address.catch(() => loan.addresses.delete(region));
       }
@@ -121,6 +158,8 @@ export class Loans {
   #enter(device: string, tenant: string): void {
     const user = `${device} ${tenant}`;
     this.#users.set(user, (this.#users.get(user) ?? 0) + 1);
+    clearTimeout(this.#ending.get(user));
+    this.#ending.delete(user);
   }
 
   #leave(device: string, tenant: string): void {
@@ -131,14 +170,23 @@ export class Loans {
       return;
     }
     this.#users.delete(user);
-    // The mdev may take its time; another one can be made meanwhile.
-    void this.#hardware.endFor(device, tenant);
+    const end = (): void => {
+      this.#ending.delete(user);
+      // The mdev may take its time; another one can be made meanwhile.
+      void this.#hardware.endFor(device, tenant);
+    };
+    this.#ending.set(user, setTimeout(end, KEEP_MILLIS).unref());
   }
 }
 
 async function unmapWhenMapped(owned: SpimdevDevice, address: Promise<number>): Promise<void> {
   const mapped = await address.catch(() => undefined);
   if (mapped !== undefined) await owned.unmapMemory(mapped);
+}
+
+function nameOf(key: string): LoanName {
+  const [channel, queue] = key.split(':').map(Number) as [number, number];
+  return { channel, queue };
 }
 
 function keyOf({ channel, queue }: LoanName): string {

@@ -7,11 +7,14 @@
 //     nothing is left: device, group, container closed   the mdev stays
 //     close: queues stopped, memory unmapped, mdev removed
 //
+// Without an IOMMU nothing is mapped: a queue then comes with pinned memory, and reaches nothing else by our doing.
+//
 // A parent that goes away is noticed at the next call: all is let go of then, which is what the kernel waits for.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BOUNCE_GRACE_MILLIS } from '../../hwdrivers/spimdev/bounce-pool.ts';
 import type { SpimdevHost, TakenQueue } from '../../hwdrivers/spimdev/host.ts';
 import { isStoppable, stopQueue } from '../../hwdrivers/spimdev/stop.ts';
 import { directRefusal, memoryModeOf, type MemoryMode } from '../../hwdrivers/spimdev/memory-mode.ts';
@@ -19,6 +22,7 @@ import { type Parent, readParent, readTypeFor } from '../../hwdrivers/spimdev/pa
 import { unusable } from '../../hwdrivers/spimdev/sysfs.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
+import { PINNED_BYTES, type PinnedMemory, pinMemory } from '../../sys/pinned-memory.ts';
 import { DmaSpace } from './dma-space.ts';
 import type { Mdev, MdevStore } from './mdev-store.ts';
 import type { ParentUse, QueueBudget } from './parent-use.ts';
@@ -43,6 +47,14 @@ export interface SpimdevDeviceOptions {
   readonly root?: string;
 }
 
+/** A hardware queue that is taken. */
+interface Taken {
+  /** Our own descriptor: by it the queue can be stopped. */
+  readonly fd: Fd;
+  /** What it reaches of a device without an IOMMU. */
+  readonly pinned: PinnedMemory | undefined;
+}
+
 interface Waiter {
   readonly resolve: (queue: TakenQueue) => void;
   readonly reject: (error: unknown) => void;
@@ -60,8 +72,7 @@ export class SpimdevDevice implements SpimdevHost {
   readonly #parent: Parent;
   readonly #deviceApi: string;
   readonly #mdev: Mdev;
-  /** Our own descriptors of the queues that are taken: by them a queue can be stopped. */
-  readonly #queues = new Map<number, Fd>();
+  readonly #queues = new Map<number, Taken>();
   readonly #line: Waiter[] = [];
   #opened: Opened | undefined;
   #isGone = false;
@@ -79,13 +90,6 @@ export class SpimdevDevice implements SpimdevHost {
       });
     }
     const mode = memoryModeOf(parent, options);
-    if (mode === 'physical') {
-      throw new WarpError('UNSUPPORTED', {
-        operation: `open queues of ${parent.name}`,
-        found: 'it has no IOMMU, and this version has no bounce buffers for such devices',
-        hint: 'turn the IOMMU on',
-      });
-    }
     const type = readTypeFor(parent, options.algorithm);
     const mdev = await options.store.create(parent, type);
     return new SpimdevDevice(options, parent, mode, type.deviceApi, mdev);
@@ -130,30 +134,40 @@ export class SpimdevDevice implements SpimdevHost {
     return this.mode !== 'per-process' && !use.isFreeFor(user);
   }
 
-  takeQueue(options?: { readonly deadlineMillis: number }): Promise<TakenQueue> {
+  takeQueue(options?: {
+    readonly deadlineMillis: number;
+    readonly signal?: AbortSignal;
+  }): Promise<TakenQueue> {
+    const notWanted = (): WarpError => cancelled('nobody waits for it any more');
     return new Promise((resolve, reject) => {
+      if (options?.signal?.aborted === true) throw notWanted();
       const waiter: Waiter = { resolve, reject, timer: undefined };
       if (options !== undefined) {
-        waiter.timer = setTimeout(() => this.#giveUp(waiter, options.deadlineMillis), options.deadlineMillis);
+        const { deadlineMillis, signal } = options;
+        waiter.timer = setTimeout(() => this.#giveUp(waiter, this.#tooLate(deadlineMillis)), deadlineMillis);
+        signal?.addEventListener('abort', () => this.#giveUp(waiter, notWanted()));
       }
       this.#line.push(waiter);
       if (this.#line.length === 1) this.#serve();
     });
   }
 
-  #giveUp(waiter: Waiter, deadlineMillis: number): void {
-    this.#line.splice(this.#line.indexOf(waiter), 1);
+  #giveUp(waiter: Waiter, reason: WarpError): void {
+    const place = this.#line.indexOf(waiter);
+    if (place === -1) return;
+    this.#line.splice(place, 1);
+    clearTimeout(waiter.timer);
+    waiter.reject(reason);
+    this.#closeIfIdle();
+  }
+
+  #tooLate(deadlineMillis: number): WarpError {
     const { budget } = this.#options;
-    const reason = this.#isOthers
+    const found = this.#isOthers
       ? directRefusal(this.mode, { isOneTenantOnly: false, isStoppable: true })
       : `none was given back within ${deadlineMillis} ms; ${budget.taken} are taken by this daemon`;
-    waiter.reject(
-      new WarpError('NO_HARDWARE_QUEUE', {
-        operation: `take a hardware queue of ${this.#parent.name}`,
-        found: reason,
-      }),
-    );
-    this.#closeIfIdle();
+    const operation = `take a hardware queue of ${this.#parent.name}`;
+    return new WarpError('NO_HARDWARE_QUEUE', { operation, found });
   }
 
   /** Stops a queue, for whoever it was handed to as well. Nothing happens for a number that is not in use. */
@@ -166,17 +180,21 @@ export class SpimdevDevice implements SpimdevHost {
   }
 
   #stop(id: number): boolean {
-    const fd = this.#queues.get(id);
-    if (fd === undefined) return false;
+    const taken = this.#queues.get(id);
+    if (taken === undefined) return false;
     this.#queues.delete(id);
     this.#options.budget.taken -= 1;
-    stopQueue(fd);
-    fd.close();
+    stopQueue(taken.fd);
+    taken.fd.close();
+    const { pinned } = taken;
+    // A request that the device has begun may still write there.
+    if (pinned !== undefined) setTimeout(() => pinned.close(), BOUNCE_GRACE_MILLIS).unref();
     return true;
   }
 
   /** While the parent is another user's alone, waits. */
-  async mapMemory(memory: Fd, bytes: number): Promise<number> {
+  async mapMemory(memory: Fd, bytes: number): Promise<number | undefined> {
+    if (this.mode === 'physical') return undefined;
     let opened = this.#open();
     for (; opened === undefined; opened = this.#open()) await sleep(RETRY_MILLIS);
     try {
@@ -205,9 +223,7 @@ export class SpimdevDevice implements SpimdevHost {
     clearTimeout(this.#retryTimer);
     for (const { reject, timer } of this.#line.splice(0)) {
       clearTimeout(timer);
-      reject(
-        new WarpError('CANCELLED', { operation: 'take a hardware queue', found: 'the device is closed' }),
-      );
+      reject(cancelled('the device is closed'));
     }
     await this.#letGo();
     await this.#options.store.remove(this.#mdev, { deadlineMillis: REMOVE_MILLIS_MAX });
@@ -271,9 +287,28 @@ export class SpimdevDevice implements SpimdevHost {
     if (opened === undefined || budget.isSpent) return undefined;
     const own = getQueue(opened.mdev);
     if (own === undefined) return undefined;
+    const pinned = this.#pinFor(own);
     const id = ++this.#lastId;
-    this.#queues.set(id, own);
+    this.#queues.set(id, { fd: own, pinned });
     budget.taken += 1;
-    return { id, fd: own.dup(), deviceApi: this.#deviceApi, isStoppable: isStoppable(own) };
+    const taken = { id, fd: own.dup(), deviceApi: this.#deviceApi, isStoppable: isStoppable(own) };
+    if (pinned === undefined) return taken;
+    const { memory, address } = pinned;
+    return { ...taken, bounce: { memory: memory.dup(), bytes: PINNED_BYTES, address } };
   }
+
+  /** What a queue reaches of a device without an IOMMU. If that can't be had the queue goes back. */
+  #pinFor(queue: Fd): PinnedMemory | undefined {
+    if (this.mode !== 'physical') return undefined;
+    try {
+      return pinMemory('bounce');
+    } catch (error) {
+      queue.close();
+      throw error;
+    }
+  }
+}
+
+function cancelled(found: string): WarpError {
+  return new WarpError('CANCELLED', { operation: 'take a hardware queue', found });
 }

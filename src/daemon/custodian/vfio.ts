@@ -8,6 +8,7 @@
 import { existsSync, openSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { spimdevDmaLayout, spimdevIoctls } from '../../hwdrivers/spimdev/abi.ts';
+import { strangersIn } from '../../hwdrivers/spimdev/groups.ts';
 import { describeHolders } from '../../hwdrivers/spimdev/holders.ts';
 import { unusable } from '../../hwdrivers/spimdev/sysfs.ts';
 import type { Layout } from '../../shared/layout.ts';
@@ -45,7 +46,7 @@ export function openMdev(
     checkContainer(container, iommuType);
     const groupPath = join(root, 'dev/vfio', groupOf(uuid, root));
     const group = open(groupPath, 'the mdev may have been removed');
-    checkViable(group, groupPath);
+    checkViable(group, groupPath, root);
     const containerNumber = structMemory(4);
     containerNumber.writeInt32LE(container.number);
     ioctl(group, vfioIoctls.VFIO_GROUP_SET_CONTAINER, containerNumber, 'give the group a container');
@@ -108,14 +109,15 @@ function groupOf(uuid: string, root: string): string {
   }
 }
 
-function checkViable(group: Fd, path: string): void {
+function checkViable(group: Fd, path: string, root: string): void {
   const status = structMemory(groupStatusLayout.bytes);
   status.writeUInt32LE(status.length, groupStatusLayout.fields.argsz.offset);
   ioctl(group, vfioIoctls.VFIO_GROUP_GET_STATUS, status, 'ask for the state of the group');
   const flags = status.readUInt32LE(groupStatusLayout.fields.flags.offset);
   if ((flags & vfioConstants.VFIO_GROUP_FLAGS_VIABLE) !== 0) return;
-  const hint = 'bind all devices of the group to vfio drivers, or unbind them';
-  throw unusable(`use ${path}`, 'the group is not viable: others of its devices belong to the kernel', hint);
+  const strangers = strangersIn(basename(path), root).join(', ') || "who that is can't be seen";
+  const found = `the group is not viable: the kernel itself uses others of its devices: ${strangers}`;
+  throw unusable(`use ${path}`, found, 'bind all devices of the group to drivers of VFIO, or unbind them');
 }
 
 /** Takes a hardware queue; undefined if none is left. */

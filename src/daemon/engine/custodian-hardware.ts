@@ -2,6 +2,7 @@
 // and unmapped all that the one before did; devices hear of that, and ask anew.
 
 import type { Logger } from 'pino';
+import { present } from '../../shared/assert.ts';
 import type { SpimdevHost, TakenQueue } from '../../hwdrivers/spimdev/host.ts';
 import type { Fd } from '../../sys/fd.ts';
 import type { custodianContract, vaultContract } from '../contracts.ts';
@@ -68,14 +69,16 @@ class CustodianHost implements SpimdevHost {
   takeQueue(): Promise<TakenQueue> {
     return this.#patiently(async (link) => {
       const { reply, fds } = await link.callForFds('takeQueue', { device: this.#device });
-      const { mdev, ...queue } = reply;
+      const { mdev, bounce, ...queue } = reply;
       const isRenewed = this.#mdev !== undefined && this.#mdev !== mdev;
       this.#mdev = mdev;
       // The parent was taken away, and is back.
       if (isRenewed) this.#renew();
       const id = ++this.#lastId;
       this.#taken.set(id, { link, id: queue.id });
-      return { ...queue, id, fd: fds[0] as Fd };
+      const taken = { ...queue, id, fd: fds[0] as Fd };
+      if (bounce === undefined) return taken;
+      return { ...taken, bounce: { ...bounce, memory: present(fds[1], 'the memory') } };
     });
   }
 
@@ -99,10 +102,11 @@ class CustodianHost implements SpimdevHost {
     }
   }
 
-  async mapMemory(memory: Fd, bytes: number): Promise<number> {
+  async mapMemory(memory: Fd, bytes: number): Promise<number | undefined> {
     const link = this.#link;
     try {
-      return (await link.call('mapMemory', { device: this.#device, bytes }, [memory])).address;
+      const { address } = await link.call('mapMemory', { device: this.#device, bytes }, [memory]);
+      return address ?? undefined;
     } catch (error) {
       if (link.isOpen) {
         const { log } = this.#hardware;

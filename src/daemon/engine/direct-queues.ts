@@ -54,8 +54,8 @@ export class DirectQueues {
         record.setQueue({ ...queue, depth: DIRECT_DEPTH });
         return { fd, deviceApi: reply.deviceApi };
       }
+      // Who took it back has told the custodian.
       fd.close();
-      this.#end(name);
       const found = 'it was taken back, or its channel has ended, before it was lent';
       throw new WarpError('CANCELLED', { operation: `open a direct queue on ${device}`, found });
     } catch (error) {
@@ -101,11 +101,14 @@ export class DirectQueues {
     }
   }
 
-  /** All channels were taken over from the engine before: what was lent to others ends. */
+  /** All channels were taken over from the engine before: what was lent to others ends, and what regions it had mapped that are gone. */
   keepOnly(owners: Iterable<Owner>): void {
-    const known: LoanName[] = [];
-    for (const { channel, direct } of owners)
-      for (const queue of direct.keys()) known.push({ channel: channel.id, queue });
+    const known: (LoanName & { readonly regions: number[] })[] = [];
+    for (const { channel, direct, regions } of owners) {
+      // One that was being removed may still be mapped.
+      const handles = [...regions.values()].map(({ handle }) => handle);
+      for (const queue of direct.keys()) known.push({ channel: channel.id, queue, regions: handles });
+    }
     void this.#quietly((link) => link.call('endOtherLoans', { known }));
   }
 

@@ -195,5 +195,6 @@ export const eduDriver: SpimdevDriver = {
   deviceApis: ['wd_edu_v1'],
   algorithms: ['copy', 'factorial'],
   memoryBytes: MEMORY_BYTES,
+  requestBytesMax: COPY_BYTES_MAX,
   open,
 };

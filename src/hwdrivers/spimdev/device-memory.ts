@@ -1,9 +1,12 @@
 // The regions that one device can reach: mapped once, for all of its ports. A region is added by each port and goes
 // with the last one that removes it. When the host was lost, all are mapped again, at other addresses; until then
-// requests that name them wait.
+// requests that name them wait. Where the device is to reach no region itself, they are mapped into this process, for
+// those who copy.
 
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
+import { mapBare, type Mapping } from '../../sys/memory.ts';
+import type { CopiedMemory } from './bounce-queue.ts';
 import type { SpimdevHost } from './host.ts';
 import { ADDRESS_NONE, ADDRESS_PENDING, type DeviceAddresses } from './transport.ts';
 
@@ -13,11 +16,13 @@ interface MappedRegion {
   readonly bytes: number;
   ports: number;
   address: number;
+  /** Where requests have to be copied. */
+  copied: Mapping | undefined;
   /** The mapping that counts: settles when it is there, or has failed. */
   mapping: Promise<void>;
 }
 
-export class DeviceMemory implements DeviceAddresses {
+export class DeviceMemory implements DeviceAddresses, CopiedMemory {
   readonly #host: SpimdevHost;
   readonly #regions = new Map<number, MappedRegion>();
   readonly #listeners = new Set<() => void>();
@@ -33,6 +38,10 @@ export class DeviceMemory implements DeviceAddresses {
     return this.#regions.get(handle)?.address ?? ADDRESS_NONE;
   }
 
+  bufferOf(handle: number): Buffer | undefined {
+    return this.#regions.get(handle)?.copied?.buffer;
+  }
+
   /** Calls back whenever a region has got its address, or can't have one; returns how to end that. */
   listen(onSettled: () => void): () => void {
     this.#listeners.add(onSettled);
@@ -46,10 +55,24 @@ export class DeviceMemory implements DeviceAddresses {
       known.ports += 1;
       return known.mapping;
     }
-    const region = { memory, bytes, ports: 1, address: ADDRESS_PENDING, mapping: Promise.resolve() };
+    const region: MappedRegion = {
+      memory,
+      bytes,
+      ports: 1,
+      address: ADDRESS_PENDING,
+      copied: undefined,
+      mapping: Promise.resolve(),
+    };
     this.#regions.set(handle, region);
     this.#map(region);
     return region.mapping;
+  }
+
+  /** The device serves, maybe again: what could not be mapped before is tried once more. */
+  retry(): void {
+    for (const region of this.#regions.values()) {
+      if (region.address === ADDRESS_NONE && region.copied === undefined) this.#map(region);
+    }
   }
 
   remove(handle: number): void {
@@ -58,6 +81,8 @@ export class DeviceMemory implements DeviceAddresses {
     region.ports -= 1;
     if (region.ports > 0) return;
     this.#regions.delete(handle);
+    region.copied?.unmap();
+    region.copied = undefined;
     void region.mapping.then(() =>
       // If the host is gone its mappings are, too.
       region.address < 0 ? undefined : this.#host.unmapMemory(region.address).catch(() => {}),
@@ -73,10 +98,12 @@ export class DeviceMemory implements DeviceAddresses {
       .mapMemory(own, region.bytes)
       .catch((error: unknown) => (isHostLost(error) ? ADDRESS_PENDING : ADDRESS_NONE))
       .then((address) => {
+        // Unless the host was lost meanwhile: then a later mapping counts.
+        const counts = region.mapping === mapping;
+        if (counts && address === undefined && region.ports > 0) region.copied ??= mapBare(own, region.bytes);
         own.close();
-        // The host was lost meanwhile: a later mapping counts.
-        if (region.mapping !== mapping) return;
-        region.address = address;
+        if (!counts) return;
+        region.address = address ?? ADDRESS_NONE;
         for (const onSettled of this.#listeners) onSettled();
       });
     region.mapping = mapping;

@@ -13,4 +13,6 @@ export interface SpimdevQueue extends HardwareQueue {
 export interface SpimdevDriver extends Driver<SpimdevTransport, SpimdevQueue> {
   /** Size of region 1 of a queue: its format has no place that says so. */
   readonly memoryBytes: number;
+  /** Input of its largest request, and output: the device takes no more. */
+  readonly requestBytesMax: number;
 }

@@ -3,6 +3,15 @@
 
 import type { Fd } from '../../sys/fd.ts';
 
+/** Pinned memory, all that a queue may reach of a device that could reach everything: see bounce-pool.ts. */
+export interface BounceMemory {
+  /** The caller owns it. */
+  readonly memory: Fd;
+  readonly bytes: number;
+  /** Physical. */
+  readonly address: number;
+}
+
 export interface TakenQueue {
   /** The host's number for it. */
   readonly id: number;
@@ -11,6 +20,8 @@ export interface TakenQueue {
   readonly deviceApi: string;
   /** Whether the kernel can stop it while others hold it. */
   readonly isStoppable: boolean;
+  /** Where the device reaches nothing else: requests have to be copied. */
+  readonly bounce?: BounceMemory;
 }
 
 export interface SpimdevHost {
@@ -24,10 +35,11 @@ export interface SpimdevHost {
   /** Gives a hardware queue back: it is stopped for whoever still holds its descriptor. */
   returnQueue(id: number): Promise<void>;
   /**
-   * Makes memory reachable by the device; the device's address of its beginning. The memory stays the caller's. Rejects
-   * with ENGINE_UNAVAILABLE if the host is lost meanwhile: `onRenewed` follows.
+   * Makes memory reachable by the device; the device's address of its beginning, or undefined where requests have to be
+   * copied: then nothing is mapped. The memory stays the caller's. Rejects with ENGINE_UNAVAILABLE if the host is lost
+   * meanwhile: `onRenewed` follows.
    */
-  mapMemory(memory: Fd, bytes: number): Promise<number>;
+  mapMemory(memory: Fd, bytes: number): Promise<number | undefined>;
   /** Resolves when the device can't reach it any more. */
   unmapMemory(address: number): Promise<void>;
   /** Calls back each time when the host was lost and is there again: nothing that it had mapped is. */

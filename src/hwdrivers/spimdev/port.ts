@@ -10,10 +10,12 @@ import { RestartPolicy } from '../../shared/restart-policy.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { type HardwareQueue, SEND_FULL } from '../driver.ts';
 import type { Port, PortEvents } from '../port.ts';
+import { BouncePool } from './bounce-pool.ts';
+import { BounceQueue } from './bounce-queue.ts';
 import type { DeviceMemory } from './device-memory.ts';
-import type { SpimdevQueue } from './driver.ts';
+import type { SpimdevDriver, SpimdevQueue } from './driver.ts';
 import { driverOf } from './drivers.ts';
-import type { SpimdevHost } from './host.ts';
+import type { SpimdevHost, TakenQueue } from './host.ts';
 import { SpimdevTransport } from './transport.ts';
 
 /** Requests in one port at most: the tags of a queue that isn't there yet have to have a bound. */
@@ -33,6 +35,8 @@ interface Life {
   readonly lookTimer: NodeJS.Timeout;
   readonly transport: SpimdevTransport;
   readonly queue: SpimdevQueue;
+  /** Where requests are copied. */
+  readonly pool: BouncePool | undefined;
 }
 
 export function openSpimdevPort(host: SpimdevHost, memory: DeviceMemory, events: PortEvents): Port {
@@ -180,15 +184,31 @@ class SpimdevPort implements Port {
   }
 
   async #open(): Promise<Life> {
-    const { id, fd, deviceApi } = await this.#host.takeQueue();
+    const taken = await this.#host.takeQueue();
     try {
-      const driver = driverOf(deviceApi);
-      const transport = new SpimdevTransport(fd, driver.memoryBytes, this.#memory);
-      const queue = driver.open(transport);
-      return { id, transport, queue, lookTimer: setInterval(() => this.#look(), LOOK_MILLIS).unref() };
+      const life = this.#bringUp(taken, driverOf(taken.deviceApi));
+      this.#memory.retry();
+      return { ...life, id: taken.id, lookTimer: setInterval(() => this.#look(), LOOK_MILLIS).unref() };
     } catch (error) {
-      fd.close();
-      await this.#host.returnQueue(id);
+      taken.fd.close();
+      taken.bounce?.memory.close();
+      await this.#host.returnQueue(taken.id);
+      throw error;
+    }
+  }
+
+  #bringUp({ fd, bounce }: TakenQueue, driver: SpimdevDriver): Pick<Life, 'transport' | 'queue' | 'pool'> {
+    const memory = this.#memory;
+    if (bounce === undefined) {
+      const transport = new SpimdevTransport(fd, driver.memoryBytes, memory);
+      return { transport, queue: driver.open(transport), pool: undefined };
+    }
+    const pool = new BouncePool(bounce, driver.requestBytesMax);
+    try {
+      const transport = new SpimdevTransport(fd, driver.memoryBytes, pool);
+      return { transport, queue: new BounceQueue(driver.open(transport), pool, memory), pool };
+    } catch (error) {
+      pool.release();
       throw error;
     }
   }
@@ -244,6 +264,7 @@ class SpimdevPort implements Port {
     // Its own descriptor stops it too, should the host be gone.
     if (life.transport.state === 'running') life.transport.stop();
     life.transport.close();
+    life.pool?.release();
     this.#givenBack = this.#host.returnQueue(life.id).catch(() => {});
   }
 }

@@ -100,6 +100,18 @@ describe('the memory of a device', () => {
     expect(host.unmapped).toEqual([]);
   });
 
+  it('that was refused is tried again when the device serves; what is mapped stays as it is', async () => {
+    void memory.add(1, region, 4096);
+    void memory.add(2, region, 4096);
+    await host.answer(0x1000);
+    await host.answer(new Error('the group is not viable'));
+    memory.retry();
+    expect([memory.addressOf(1), memory.addressOf(2)]).toEqual([0x1000, ADDRESS_PENDING]);
+    await host.answer(0x2000);
+    expect([memory.addressOf(1), memory.addressOf(2)]).toEqual([0x1000, 0x2000]);
+    expect(host.answers).toHaveLength(0);
+  });
+
   it('that is removed before it was mapped is unmapped as soon as it is', async () => {
     void memory.add(1, region, 4096);
     memory.remove(1);

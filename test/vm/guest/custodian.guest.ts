@@ -16,13 +16,14 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hardware } from '../../../src/daemon/custodian/hardware.ts';
+import { Loans } from '../../../src/daemon/custodian/loans.ts';
 import { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
 import { ParentUse } from '../../../src/daemon/custodian/parent-use.ts';
 import { openMdev } from '../../../src/daemon/custodian/vfio.ts';
 import { parentNames, readParent, readTypeFor, readTypes } from '../../../src/hwdrivers/spimdev/parents.ts';
 import { createSealedMemory } from '../../../src/sys/memory.ts';
 import { loadEdu, unloadModule } from './modules.ts';
-import { PARENT, parentFolder, startDevice } from './rig.ts';
+import { mapFor, PARENT, parentFolder, startDevice } from './rig.ts';
 
 const LONG = { deadlineMillis: 30_000 };
 const devices = '/sys/bus/mdev/devices';
@@ -168,11 +169,11 @@ describe('memory', () => {
     const second = await startDevice(store, use, 'factorial');
     const large = createSealedMemory('large', 9 * 2 ** 20 + 5);
     const at = await Promise.all([
-      first.mapMemory(large, 9 * 2 ** 20 + 5),
-      second.mapMemory(large, 9 * 2 ** 20 + 5),
+      mapFor(first, large, 9 * 2 ** 20 + 5),
+      mapFor(second, large, 9 * 2 ** 20 + 5),
     ]);
     expect(at[1] - at[0]).toBe(9 * 2 ** 20 + 2 * 4096);
-    const small = await first.mapMemory(large, 4096);
+    const small = await mapFor(first, large, 4096);
     await first.unmapMemory(at[0]);
     await expect(first.unmapMemory(at[0])).rejects.toThrow(/nothing is mapped there/);
     await first.unmapMemory(small);
@@ -198,7 +199,11 @@ describe('the devices of a configuration', () => {
         sums0: { parent: PARENT, algorithm: 'crc32', ...settings },
         factorial0: { parent: PARENT, algorithm: 'factorial', ...settings },
       },
-      { stateDir, onTrouble: (name, { code }) => troubles.push(`${name}: ${code}`) },
+      {
+        stateDir,
+        onTrouble: (name, { code }) => troubles.push(`${name}: ${code}`),
+        onUnguarded: (name) => troubles.push(`${name} is unguarded`),
+      },
     );
     expect(troubles).toEqual(['absent0: DEVICE_UNUSABLE', 'sums0: DEVICE_UNUSABLE']);
     expect(readdirSync(devices)).toHaveLength(2);
@@ -216,6 +221,61 @@ describe('the devices of a configuration', () => {
     expect(readdirSync(devices)).toEqual([]);
     expect(available()).toBe(3);
     store = new MdevStore({ stateDir });
+  });
+});
+
+describe('loans', () => {
+  const name = { channel: 1, queue: 1 };
+  const request = { ...name, device: 'copy0', tenant: 'alice', deadlineMillis: 600_000 };
+  let hardware: Hardware;
+  let loans: Loans;
+
+  beforeEach(async () => {
+    store.close();
+    const settings = { queuesMax: 1, isDirect: true, allowNoiommu: false };
+    hardware = await Hardware.start(
+      { copy0: { parent: PARENT, algorithm: 'copy', ...settings } },
+      { stateDir, onTrouble: () => {}, onUnguarded: () => {} },
+    );
+    loans = new Loans(hardware);
+  });
+
+  afterEach(async () => {
+    await hardware.close();
+    store = new MdevStore({ stateDir });
+  });
+
+  it('an engine that comes back keeps those that it knows, and the mappings of regions that it knows', async () => {
+    const map = (region: number): Promise<number> =>
+      loans.map(name, region, createSealedMemory('region', 4096), 4096);
+    (await loans.lend(request)).fd.close();
+    const [known, unknown] = [await map(1), await map(2)];
+    await loans.endOthers([{ ...name, regions: [1] }]);
+    expect(await map(1)).toBe(known);
+    // Mapped anew: addresses come back late.
+    expect(await map(2)).not.toBe(unknown);
+    expect(available()).toBe(2);
+    await loans.endOthers([]);
+    expect(available()).toBe(3);
+    await expect(map(1)).rejects.toThrow(/NO_SUCH_QUEUE/);
+  });
+
+  it('who waits for one is let go by its end; the mdev is kept for who asks again', async () => {
+    (await loans.lend(request)).fd.close();
+    const waiting = loans.lend({ ...request, queue: 2 });
+    await loans.end({ channel: 1, queue: 2 });
+    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+    await loans.end(name);
+    const mdevs = readdirSync(devices);
+    expect(mdevs).toHaveLength(2);
+    (await loans.lend(request)).fd.close();
+    expect(readdirSync(devices)).toEqual(mdevs);
+    // One that is ended before its mdev is there leaves nothing behind.
+    const early = loans.lend({ ...request, tenant: 'bob', queue: 3 });
+    await loans.end({ channel: 1, queue: 3 });
+    await expect(early).rejects.toMatchObject({ code: 'CANCELLED' });
+    await loans.end(name);
+    expect(available()).toBe(3);
   });
 });
 

@@ -8,7 +8,7 @@ import { ParentUse } from '../../../src/daemon/custodian/parent-use.ts';
 import type { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device.ts';
 import { readParent, readTypeFor } from '../../../src/hwdrivers/spimdev/parents.ts';
 import { loadEdu } from './modules.ts';
-import { openStore, PARENT, startDevice } from './rig.ts';
+import { mapFor, openStore, PARENT, startDevice } from './rig.ts';
 import { Tenant } from './tenant.ts';
 
 const ALICE = 1001;
@@ -160,7 +160,7 @@ describe('a device that separates its users', () => {
     expect(await bob.ask('read', { offset: 4096, length: 5 })).toBe('bob--');
 
     // One more region of Bob's, where Alice has none.
-    const vault = await ofBob.mapMemory(bob.region.memory, 8192);
+    const vault = await mapFor(ofBob, bob.region.memory, 8192);
     const theft = await alice.ask<Result>('copy', { foreignSource: vault, to: 8192, length: 5 });
     expect(theft.code).toBe('DMA_FAULT');
     expect(await alice.ask('read', { offset: 8192, length: 5 })).toBe('\0\0\0\0\0');

@@ -16,6 +16,8 @@ const ALICE = 1001;
 const BOB = 1002;
 const CAROL = 1003;
 const LIMIT_MILLIS = 60_000;
+/** Longer than a test may take. */
+const LONG_MILLIS = 600_000;
 const mdevs = '/sys/bus/mdev/devices';
 const warpctl = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
 /** Where the custodian begins to map, and what it leaves between ranges. */
@@ -42,6 +44,7 @@ direct = true
 [tenants.bob]
 match = [{ uid = ${BOB} }]
 direct = true
+wait_millis = ${LONG_MILLIS}
 `;
 
 let daemon: GuestDaemon;
@@ -170,6 +173,22 @@ it('all taken: who may wait waits in line, up to a deadline', async () => {
   await granted;
   await bob.share('region', 'at last');
   expect(await bob.copy('own', 'region', 7)).toMatchObject({ code: 'OK', text: 'at last' });
+});
+
+it('who waits and goes away gives its turn to the next, and asking in vain again makes no other mdev', async () => {
+  const alice = await clientWithQueue(ALICE, 'alice');
+  await alice.ask('request', { ...wanted, name: 'second' });
+  const gone = (await clients.of(BOB)).ask('request', { ...wanted, waitMillis: LONG_MILLIS });
+  const waits = expect(gone).rejects.toThrow(/the client ended/);
+  await eventually('an mdev for Bob', () => readdirSync(mdevs).length === 3, LIMIT_MILLIS);
+  await clients.kill(BOB);
+  await waits;
+  const bob = await clients.of(BOB);
+  const hasNone = { code: 'NO_HARDWARE_QUEUE' };
+  await expect(bob.ask('request', { ...wanted, waitMillis: 0 })).rejects.toMatchObject(hasNone);
+  const before = readdirSync(mdevs).sort();
+  await expect(bob.ask('request', { ...wanted, waitMillis: 0 })).rejects.toMatchObject(hasNone);
+  expect(readdirSync(mdevs).sort()).toEqual(before);
 });
 
 it('one that is revoked is stopped in the hardware, whoever still holds it', async () => {

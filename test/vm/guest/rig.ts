@@ -30,6 +30,7 @@ import {
   R_SESSION,
   R_SOURCE_REGION,
 } from '../../../src/shared/channel/layout.ts';
+import { present } from '../../../src/shared/assert.ts';
 import { errorCode } from '../../../src/shared/errors.ts';
 import { operations } from '../../../src/shared/operations.ts';
 import { createSealedMemory, mapShared, type Mapping } from '../../../src/sys/memory.ts';
@@ -47,16 +48,22 @@ export function startDevice(
   store: MdevStore,
   use: ParentUse = new ParentUse(),
   algorithm = 'copy',
+  allowNoiommu = false,
 ): Promise<SpimdevDevice> {
   return SpimdevDevice.start({
     parent: PARENT,
     algorithm,
-    allowNoiommu: false,
+    allowNoiommu,
     store,
     use,
     user: ENGINE_USER,
     budget: new QueueBudget(64),
   });
+}
+
+/** Maps memory for a device behind an IOMMU; its address there. */
+export async function mapFor(device: SpimdevDevice, memory: Fd, bytes: number): Promise<number> {
+  return present(await device.mapMemory(memory, bytes), 'the address of memory that was mapped');
 }
 
 export interface Outcome {

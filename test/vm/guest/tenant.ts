@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device.ts';
-import { TestRegion } from './rig.ts';
+import { mapFor, TestRegion } from './rig.ts';
 
 const PROGRAM = fileURLToPath(new URL('./children/tenant.mjs', import.meta.url));
 
@@ -29,7 +29,7 @@ export class Tenant {
   /** Hands a queue of the device and a region to a process of another user. */
   static async start(device: SpimdevDevice, uid: number, bytes = 16_384): Promise<Tenant> {
     const region = new TestRegion(bytes);
-    const address = await device.mapMemory(region.memory, bytes);
+    const address = await mapFor(device, region.memory, bytes);
     const { id, fd } = await device.takeQueue();
     const child = spawn(process.execPath, [PROGRAM, String(bytes), String(address)], {
       uid,

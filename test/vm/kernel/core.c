@@ -57,6 +57,10 @@ static void spimdev_add_debugfs(struct spimdev *spimdev)
 	/* That many entries from now on are never completed, or fail. */
 	debugfs_create_atomic_t("stall", 0600, spimdev->debugfs, &spimdev->stalls);
 	debugfs_create_atomic_t("error", 0600, spimdev->debugfs, &spimdev->errors);
+	/* That many copies find the mapping of their source taken away. */
+	debugfs_create_atomic_t("unmap", 0600, spimdev->debugfs, &spimdev->losses);
+	/* Whether mdevs that are made from now on share their group with another device. */
+	debugfs_create_bool("neighbours", 0600, spimdev->debugfs, &spimdev->neighbours);
 	debugfs_create_file_unsafe("reset", 0200, spimdev->debugfs, spimdev,
 				   &reset_fops);
 }
@@ -180,9 +184,16 @@ EXPORT_SYMBOL_GPL(spimdev_unregister);
 
 static int __init spimdev_init(void)
 {
+	int ret;
+
 	spimdev_class = class_create(THIS_MODULE, "spimdev");
 	if (IS_ERR(spimdev_class))
 		return PTR_ERR(spimdev_class);
+	ret = spimdev_init_neighbours();
+	if (ret) {
+		class_destroy(spimdev_class);
+		return ret;
+	}
 	spimdev_debugfs = debugfs_create_dir("spimdev", NULL);
 	return 0;
 }
@@ -190,6 +201,7 @@ static int __init spimdev_init(void)
 static void __exit spimdev_exit(void)
 {
 	debugfs_remove(spimdev_debugfs);
+	spimdev_exit_neighbours();
 	class_destroy(spimdev_class);
 	ida_destroy(&spimdev_ids);
 }

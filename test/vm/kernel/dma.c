@@ -185,6 +185,18 @@ bool spimdev_is_mapped(struct spimdev_queue *queue, u64 iova, u32 bytes)
 }
 EXPORT_SYMBOL_GPL(spimdev_is_mapped);
 
+void spimdev_lose_mapping(struct spimdev_queue *queue, u64 iova)
+{
+	struct iommu_domain *domain = queue->spimdev->domain;
+	u64 at = iova & PAGE_MASK;
+
+	if (!domain || !atomic_add_unless(&queue->spimdev->losses, -1, 0))
+		return;
+	for (; iommu_iova_to_phys(domain, at); at += PAGE_SIZE)
+		iommu_unmap(domain, at, PAGE_SIZE);
+}
+EXPORT_SYMBOL_GPL(spimdev_lose_mapping);
+
 u32 spimdev_unmaps(struct spimdev_queue *queue)
 {
 	return atomic_read(&queue->mdev->unmaps);

@@ -97,12 +97,18 @@ int spimdev_mdev_probe(struct mdev_device *mdev_dev)
 		ret = vfio_register_group_dev(&mdev->vdev);
 	else
 		ret = vfio_register_emulated_iommu_dev(&mdev->vdev);
-	if (ret) {
-		vfio_put_device(&mdev->vdev);
-		return ret;
-	}
+	if (ret)
+		goto err_put;
+	ret = mdev->spimdev->neighbours ? spimdev_add_neighbour(mdev, &mdev_dev->dev) : 0;
+	if (ret)
+		goto err_unregister;
 	dev_set_drvdata(&mdev_dev->dev, mdev);
 	return 0;
+err_unregister:
+	vfio_unregister_group_dev(&mdev->vdev);
+err_put:
+	vfio_put_device(&mdev->vdev);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(spimdev_mdev_probe);
 
@@ -110,6 +116,7 @@ void spimdev_mdev_remove(struct mdev_device *mdev_dev)
 {
 	struct spimdev_mdev *mdev = dev_get_drvdata(&mdev_dev->dev);
 
+	spimdev_remove_neighbour(mdev);
 	vfio_unregister_group_dev(&mdev->vdev);
 	vfio_put_device(&mdev->vdev);
 }

@@ -64,6 +64,12 @@ bool spimdev_is_stopped(struct spimdev_queue *queue);
 /* Whether the parent may reach [iova, iova + bytes) for this queue now. */
 bool spimdev_is_mapped(struct spimdev_queue *queue, u64 iova, u32 bytes);
 
+/*
+ * Takes the mapping away that begins at an address or goes on there, though
+ * nobody has unmapped it, if debugfs says so.
+ */
+void spimdev_lose_mapping(struct spimdev_queue *queue, u64 iova);
+
 /* Changes whenever something is unmapped from where the queue's DMA goes. */
 u32 spimdev_unmaps(struct spimdev_queue *queue);
 

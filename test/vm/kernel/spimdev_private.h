@@ -24,6 +24,7 @@
 #ifndef SPIMDEV_PRIVATE_H
 #define SPIMDEV_PRIVATE_H
 
+#include <linux/platform_device.h>
 #include <linux/vfio.h>
 
 #include "spimdev.h"
@@ -59,6 +60,8 @@ struct spimdev {
 	struct dentry *debugfs;
 	atomic_t stalls;
 	atomic_t errors;
+	atomic_t losses;
+	bool neighbours;
 };
 
 struct spimdev_mdev {
@@ -68,6 +71,7 @@ struct spimdev_mdev {
 	struct list_head mappings;
 	struct iommu_domain *domain;	/* with MULTI_PROC_MAP */
 	atomic_t unmaps;
+	struct platform_device *neighbour;
 };
 
 struct spimdev_mapping {
@@ -104,6 +108,12 @@ void spimdev_queue_put(struct spimdev_queue *queue);
 long spimdev_map_dma(struct spimdev_mdev *mdev, void __user *arg);
 void spimdev_dma_unmap(struct vfio_device *vdev, u64 iova, u64 length);
 int spimdev_use_domain(struct spimdev *spimdev, struct iommu_domain *domain);
+
+/* neighbour.c: a stranger in the group of an mdev. */
+int spimdev_add_neighbour(struct spimdev_mdev *mdev, struct device *dev);
+void spimdev_remove_neighbour(struct spimdev_mdev *mdev);
+int spimdev_init_neighbours(void);
+void spimdev_exit_neighbours(void);
 
 /* thread.c: runs the entries. */
 int spimdev_thread(void *data);

@@ -53,6 +53,9 @@ MODULE_PARM_DESC(dma_flag, "1: one domain for all, 2: one for each mdev; 4 and 8
 static bool noiommu;
 module_param(noiommu, bool, 0444);
 MODULE_PARM_DESC(noiommu, "no IOMMU: addresses are physical");
+static unsigned int instances;
+module_param(instances, uint, 0444);
+MODULE_PARM_DESC(instances, "mdevs of a device; 0: any number, and available_instances counts queues");
 
 struct edu {
 	struct pci_dev *pdev;
@@ -119,6 +122,7 @@ static u32 edu_copy(struct spimdev_queue *queue, const struct wd_edu_sqe *sqe,
 
 	if (!sqe->bytes || sqe->bytes > WD_EDU_COPY_BYTES_MAX || sqe->operand)
 		return WD_EDU_STATUS_BAD_ENTRY;
+	spimdev_lose_mapping(queue, sqe->source);
 	for (*produced = 0; *produced < sqe->bytes; *produced += bytes) {
 		if (spimdev_is_stopped(queue))
 			return WD_EDU_STATUS_DEVICE_ERROR;
@@ -270,8 +274,13 @@ static struct pci_driver edu_driver = {
 
 static int __init edu_init(void)
 {
-	int ret = mdev_register_driver(&edu_mdev_driver);
+	int ret;
 
+	if (instances) {
+		edu_mdev_driver.get_available = NULL;
+		edu_mdev_driver.max_instances = instances;
+	}
+	ret = mdev_register_driver(&edu_mdev_driver);
 	if (ret)
 		return ret;
 	ret = pci_register_driver(&edu_driver);
