@@ -29,6 +29,11 @@ const expectedErrors = [
   /IPAddressDeny|BPF/, // the guest's kernel
 ];
 
+interface ChaosReport {
+  readonly defects: readonly string[];
+  readonly requests: number;
+}
+
 interface JournalLine {
   readonly PRIORITY?: string;
   readonly MESSAGE?: string | number[];
@@ -98,6 +103,14 @@ describe('the package under systemd', () => {
     expect(Number(/^# pass (\d+)$/m.exec(tap)?.[1]), tap).toBeGreaterThan(0);
     expect(tap).toMatch(/^# fail 0$/m);
     expect(await read('scenario.code'), tap).toBe('0');
+  });
+
+  it.runIf(isContainer)('loses nothing while its parts are killed and stopped at random', async () => {
+    const [code, log] = [await read('chaos.code'), await read('chaos.log')];
+    expect(code, log).toBe('0');
+    const { defects, requests } = JSON.parse(await read('chaos.json')) as ChaosReport;
+    expect(defects, log).toEqual([]);
+    expect(requests).toBeGreaterThan(0);
   });
 
   it('is removed without a trace but its configuration, and that by a purge', async () => {
