@@ -1,5 +1,5 @@
-# As root in the guest, under systemd. What the host reads: install.code, scenario.code, chaos.code, remove.code,
-# journal.json.
+# As root in the guest, under systemd. $scenario: which; $steps: a pattern of its steps, in place of all. What the host reads:
+# install.code, scenario.code, chaos.code, remove.code, journal.json.
 cd /exchange
 # Emulated: everything takes its time, and that is no reason to call a part hung.
 if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine@ broker; do
@@ -9,7 +9,7 @@ done; fi
 for number in 1000 1001; do echo "user$number:x:$number:$number::/tmp:/bin/sh" >> /etc/passwd; done
 
 dpkg -i --force-unsafe-io first.deb; echo $? > install.code
-/usr/lib/warpdrive/bin/node --test-reporter=tap scenario.mjs > scenario.tap 2>&1; echo $? > scenario.code
+/usr/lib/warpdrive/bin/node --test-reporter=tap --test-name-pattern="$steps" --test-name-pattern='clients end' $scenario.mjs > scenario.tap 2>&1; echo $? > scenario.code
 journalctl -o json > journal.json
 
 # Of the project's folder, which only a container has: an emulated processor is too slow for clients and strikes.
