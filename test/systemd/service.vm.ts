@@ -23,7 +23,7 @@ const MACHINE_MILLIS_MAX = 3_000_000;
 const isContainer = process.env['WARPDRIVE_TEST_MACHINE'] === 'container';
 /** Scenarios to run, of all: "service" or "device"; and a pattern of their steps. */
 const only = process.env['WARPDRIVE_SCENARIO'];
-const steps = process.env['WARPDRIVE_STEPS'] ?? '';
+const steps = process.env['WARPDRIVE_STEPS'] ?? '.';
 const scenarios = (isContainer ? ['service'] : ['service', 'device']).filter(
   (name) => only === undefined || name === only,
 );

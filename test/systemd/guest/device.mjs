@@ -64,10 +64,11 @@ await test('a stop leaves no mediated device; after a start clients set up again
   assert.deepEqual(readdirSync(MDEVS), []);
   must('systemctl', 'start', 'warpdrive.target');
   await goOn(clients);
+});
+
+await test('the clients end in order, and give everything back', async () => {
   await endClients(clients);
-  await eventually('all queues are given back', () =>
-    show(service('engine'), 'StatusText').includes(' 0 queues'),
-  );
+  await eventually('no queue is left', () => show(service('engine'), 'StatusText').includes(' 0 queues'));
 });
 
 /** Descriptors of VFIO that a process has open. */
