@@ -30,7 +30,7 @@ describe.runIf(process.getuid?.() === 0)('a daemon whose runtime folder is full'
     rmSync(disk, { recursive: true });
   });
 
-  it('serves new clients, and goes on where any part is killed', async () => {
+  it('serves new clients, and goes on where any part is killed', { timeout: 120_000 }, async () => {
     expect(() => writeFileSync(join(disk, 'filler'), Buffer.alloc(2 << 20))).toThrow(/ENOSPC/);
     expect(statfsSync(disk).bfree).toBe(0);
     const supervisor = daemon.process.pid as number;
