@@ -86,6 +86,28 @@ describe('memory for a region', () => {
   });
 });
 
+describe('descriptors of the broker', () => {
+  it('that run out keep who comes waiting or refused, and who is there works; then it serves again', async () => {
+    const queue = await neighbour.requestQueue({ algorithm: 'nop' });
+    const broker = daemon.pids['broker'] as number;
+    const [, before] = /Max open files +(\d+)/.exec(readFileSync(`/proc/${broker}/limits`, 'utf8')) ?? [];
+    const open = readdirSync(`/proc/${broker}/fd`).length;
+    execFileSync('prlimit', ['--pid', String(broker), `--nofile=${open + 1}:`]);
+    try {
+      const options = { runtimeDir: daemon.runtimeDir, timeoutMillis: 1_000 };
+      await expect(connect(options)).rejects.toBeInstanceOf(WarpError);
+      expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
+      expect((await neighbour.status()).processes.every(({ isConnected }) => isConnected)).toBe(true);
+    } finally {
+      execFileSync('prlimit', ['--pid', String(broker), `--nofile=${before}:`]);
+    }
+    const next = await connect({ runtimeDir: daemon.runtimeDir });
+    expect(daemon.log()).not.toContain('a process died');
+    await next.close();
+    await queue.release();
+  });
+});
+
 describe('a quota', () => {
   it('is named, with its value and its use, when it is reached, and free again after a release', async () => {
     const regions = await Promise.all(Array.from({ length: 20 }, () => neighbour.share(4096)));
