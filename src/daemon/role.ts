@@ -3,6 +3,7 @@
 
 import { mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { WarpError } from '../shared/errors.ts';
 import { Fd } from '../sys/fd.ts';
@@ -27,6 +28,8 @@ export interface RoleOptions {
 
 /** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. */
 const HOLDER_MILLIS_MAX = 500;
+/** Where it is not known who has the lock, between two looks whether it is free, milliseconds. */
+const UNNAMED_MILLIS = 5;
 /** How often the service manager is told figures where it doesn't watch, milliseconds. */
 const FIGURES_MILLIS = 5_000;
 /** Rounds of work within the time in which one is due: a single late one is no reason to be killed. */
@@ -56,11 +59,16 @@ export function tellReady({ whenWorked = setImmediate, figures }: Work): void {
     if (type === 'ping') whenWorked(() => tell({ type: 'pong' }));
   });
   tell({ type: 'ready' });
-  if (!serviceManager.isThere) return;
+  attend({ whenWorked, figures });
+}
+
+/** Tells the service manager the same. Returns what ends that. */
+function attend({ whenWorked = setImmediate, figures }: Work): () => void {
+  if (!serviceManager.isThere) return () => {};
   serviceManager.notify({ READY: 1, STATUS: figures() });
   const { watchdogMillis = FIGURES_MILLIS * ROUNDS_PER_DEADLINE } = serviceManager;
   let isRoundDue = false;
-  setInterval(() => {
+  const rounds = setInterval(() => {
     if (isRoundDue) return;
     isRoundDue = true;
     whenWorked(() => {
@@ -68,6 +76,7 @@ export function tellReady({ whenWorked = setImmediate, figures }: Work): void {
       serviceManager.notify({ WATCHDOG: 1, STATUS: figures() });
     });
   }, watchdogMillis / ROUNDS_PER_DEADLINE);
+  return () => clearInterval(rounds);
 }
 
 function tell(message: ChildMessage): void {
@@ -166,13 +175,23 @@ function holderOf(path: string): number {
 /** Without its supervisor a process that has set up nothing yet would wait for the others for good. */
 const endAtOnce = (): void => process.exit(0);
 
-/** Resolves when nobody else has the lock any more. */
+/**
+ * Resolves when nobody else has the lock any more. To a service manager a process that stands by is ready: it can be no
+ * more than that while another one serves.
+ */
 async function standBy(path: string, lock: Fd): Promise<void> {
+  if (tryLock(lock)) return;
   const onMessage = ({ type }: SupervisorMessage): void => {
     if (type === 'ping') tell({ type: 'pong' });
   };
   process.on('message', onMessage);
-  while (!tryLock(lock)) await lockMayBeFree(path);
+  // There is nothing that it would leave to the next one.
+  process.on(RESTART_SIGNAL, endAtOnce);
+  const stopAttending = attend({ figures: () => 'standing by' });
+  do await lockMayBeFree(path);
+  while (!tryLock(lock));
+  stopAttending();
+  process.off(RESTART_SIGNAL, endAtOnce);
   process.off('message', onMessage);
 }
 
@@ -181,7 +200,10 @@ async function lockMayBeFree(path: string): Promise<void> {
   const pid = holderOf(path);
   // Nobody's: it has been emptied, and is about to name the next one.
   const holder = pid === 0 ? undefined : openPidfd(pid);
-  if (holder === undefined) return;
+  if (holder === undefined) {
+    await sleep(UNNAMED_MILLIS);
+    return;
+  }
   await waitReadableAsync(holder.number, HOLDER_MILLIS_MAX);
   holder.close();
 }

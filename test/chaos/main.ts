@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 import { isVaultFull, judge, parseLog } from './checker.ts';
 import { ChaosClients } from './clients.ts';
 import { errorText } from './error-text.ts';
+import { restartInstalled } from './installed.ts';
 import { Killer, type Struck } from './killer.ts';
 import { formatReport, makeReport, type Report } from './report.ts';
 import { describeStrike, STRIKES_MIN, strikes } from './schedule.ts';
+import { startSupervised, type Victim } from './victim.ts';
 
 /**
  * `slow0` keeps requests started, and others queued behind them, whenever something dies. Workers die by our hand: that
@@ -41,6 +42,7 @@ interface Options {
   readonly seconds: number;
   readonly seed: number;
   readonly clients: number;
+  readonly installed: boolean;
   readonly json: boolean;
 }
 
@@ -51,6 +53,7 @@ const options = new Command('npm run test:chaos --')
   .option('--seconds <number>', 'how long', wholeNumber(5, 86_400), 60)
   .option('--seed <number>', 'what is struck and when (default: at random)', wholeNumber(0, 2 ** 32 - 1))
   .option('--clients <number>', 'client processes', wholeNumber(1, 16), 3)
+  .option('--installed', 'the service of this host, whose configuration is replaced; as root', false)
   .option('--json', 'print the report as JSON', false)
   .parse()
   .opts<Options>();
@@ -77,7 +80,7 @@ process.stderr.write(`seed ${seed}\n`);
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => interrupted.abort(new Error('interrupted')));
-const daemon = await startDaemon(CONFIGURATION);
+const daemon = await (options.installed ? restartInstalled : startSupervised)(CONFIGURATION);
 try {
   const report = await run(daemon);
   if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
@@ -97,8 +100,8 @@ function fail(): void {
   process.exitCode = 1;
 }
 
-async function run({ process: supervisor, runtimeDir, log }: TestDaemon): Promise<Report> {
-  const named = { supervisor: supervisor.pid as number, runtimeDir, workers: WORKERS };
+async function run({ supervisor, runtimeDir, log }: Victim): Promise<Report> {
+  const named = { supervisor, runtimeDir, workers: WORKERS };
   const killer = new Killer(named, (since) => isVaultFull(parseLog(log()), since));
   const clients = await ChaosClients.start(runtimeDir, options.clients, seed);
   try {

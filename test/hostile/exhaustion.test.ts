@@ -6,7 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Connection, connect } from '../../src/client/connection.ts';
 import { WarpError } from '../../src/shared/errors.ts';
 import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
+import { childrenOf } from '../fixtures/processes.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
+
+/** Address space that a process may still take. */
+const SPARE_BYTES = 8 << 20;
 
 let daemon: TestDaemon;
 let neighbour: Connection;
@@ -43,6 +47,63 @@ describe('descriptors of the engine', () => {
     expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
     for (const region of regions) await region.release();
     await (await neighbour.share(4096)).release();
+    await queue.release();
+  });
+});
+
+/** All that is below a process, itself included. */
+function descendantsOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(descendantsOf)];
+}
+
+describe('memory for a region', () => {
+  it('that the engine and its workers have not got fails its requests, and no others', async () => {
+    const queue = await neighbour.requestQueue({ algorithm: 'crc32', device: 'soft0' });
+    const small = await neighbour.share(4096);
+    const work = () =>
+      queue.submit({ operation: 'crc32', source: { region: small, offset: 0, bytes: 4096 } });
+    await work();
+    const pids = descendantsOf(daemon.pids['engine'] as number);
+    for (const pid of pids) {
+      const [, kibibytes] = /^VmSize:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+      const bytes = Number(kibibytes) * 1_024 + SPARE_BYTES;
+      execFileSync('prlimit', ['--pid', String(pid), `--as=${bytes}:`]);
+    }
+    try {
+      const large = await neighbour.share(8 * SPARE_BYTES);
+      const source = { region: large, offset: 0, bytes: 4096 };
+      await expect(queue.submit({ operation: 'crc32', source })).rejects.toMatchObject({
+        code: 'DEVICE_ERROR',
+      });
+      expect((await work()).code).toBe('OK');
+      await large.release();
+    } finally {
+      for (const pid of pids) execFileSync('prlimit', ['--pid', String(pid), '--as=unlimited:']);
+    }
+    expect((await work()).code).toBe('OK');
+    await queue.release();
+    await small.release();
+  });
+});
+
+describe('descriptors of the broker', () => {
+  it('that run out keep who comes waiting or refused, and who is there works; then it serves again', async () => {
+    const queue = await neighbour.requestQueue({ algorithm: 'nop' });
+    const broker = daemon.pids['broker'] as number;
+    const [, before] = /Max open files +(\d+)/.exec(readFileSync(`/proc/${broker}/limits`, 'utf8')) ?? [];
+    const open = readdirSync(`/proc/${broker}/fd`).length;
+    execFileSync('prlimit', ['--pid', String(broker), `--nofile=${open + 1}:`]);
+    try {
+      const options = { runtimeDir: daemon.runtimeDir, timeoutMillis: 1_000 };
+      await expect(connect(options)).rejects.toBeInstanceOf(WarpError);
+      expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
+      expect((await neighbour.status()).processes.every(({ isConnected }) => isConnected)).toBe(true);
+    } finally {
+      execFileSync('prlimit', ['--pid', String(broker), `--nofile=${before}:`]);
+    }
+    const next = await connect({ runtimeDir: daemon.runtimeDir });
+    expect(daemon.log()).not.toContain('a process died');
+    await next.close();
     await queue.release();
   });
 });

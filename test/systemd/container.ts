@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { projectFolder } from '../vm/folders.ts';
 
 export interface ContainerOptions {
   /** The folder that is its file system, which stays as it is. */
@@ -33,6 +34,7 @@ export async function runContainer({
   const options = [
     ['--register=no', '--keep-unit', '--private-network', '--volatile=overlay', '-D', root],
     [`--bind=${exchange}:/exchange`, `--bind-ro=${join(exchange, unit)}:/etc/systemd/system/${unit}`],
+    [`--bind-ro=${projectFolder}:/project`],
     ['--boot', '--', `--unit=${unit}`],
   ].flat();
   await new Promise<void>((resolve, reject) => {

@@ -113,6 +113,25 @@ describe('a role under a service manager', () => {
     expect(engine.log()).not.toContain('channel ended');
   });
 
+  it('that stands by is ready to, is watched, and goes on where the one that serves ends', async () => {
+    const { engine } = await startAll();
+    const hash = await hashes(await openClient());
+    await hash();
+    const standby = await manager.start('engine', ['--standby']);
+    const status = (): string => standby.told('STATUS').at(-1) ?? '';
+    expect(status()).toBe('standing by');
+    await eventually('it is fed', () => standby.told('WATCHDOG').length >= 2);
+    engine.process.kill('SIGKILL');
+    await hash();
+    await eventually('it serves', () => status().startsWith('1 channels, 1 queues'));
+    const atStart = standby.told('WATCHDOG').length;
+    await eventually('it is fed', () => standby.told('WATCHDOG').length >= atStart + 2);
+    const next = await manager.start('engine', ['--standby']);
+    next.process.kill('SIGUSR2');
+    expect(await next.ended, next.log()).toBe(0);
+    await hash();
+  });
+
   it('the custodian tells when it reads the configuration again, and when it has', async () => {
     const { custodian } = await startAll();
     writeFileSync(join(manager.runtimeDir, 'warpdrived.toml'), '[limits]\nqueues = 7\n');

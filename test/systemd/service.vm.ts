@@ -1,25 +1,35 @@
 // The package under a real systemd, in a virtual machine or a container: installed, used, reloaded, killed, stopped, restarted,
-// upgraded and removed, while clients of ordinary users work. See guest/scenario.mjs.
+// upgraded and removed, while clients of ordinary users work (guest/service.mjs); and, in a machine of its own, on a real
+// device (guest/device.mjs).
 
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { prepareKernel } from '../vm/debian-kernel.ts';
+import { type DebianKernel, prepareKernel } from '../vm/debian-kernel.ts';
 import { cacheFolder, projectFolder, runsFolder } from '../vm/folders.ts';
 import { runGuest } from '../vm/guest.ts';
 import { buildInitramfs } from '../vm/initramfs.ts';
+import { buildModule } from '../vm/module.ts';
 import { checkTools, runTool } from '../vm/tools.ts';
 import { runContainer } from './container.ts';
 import { prepareDebianRoot } from './debian-root.ts';
 
+/** All 64 address bits: by itself the device would cut an address to 28. */
+const EDU = 'edu,dma_mask=0xffffffffffffffff';
 const MACHINE_MILLIS_MAX = 3_000_000;
 /** `npm run test:systemd:container`: the host's kernel, in minutes. Otherwise a kernel of its own, emulated. */
 const isContainer = process.env['WARPDRIVE_TEST_MACHINE'] === 'container';
+/** Scenarios to run, of all: "service" or "device"; and a pattern of their steps. */
+const only = process.env['WARPDRIVE_SCENARIO'];
+const steps = process.env['WARPDRIVE_STEPS'] ?? '.';
+const scenarios = (isContainer ? ['service'] : ['service', 'device']).filter(
+  (name) => only === undefined || name === only,
+);
 const guestFolder = join(projectFolder, 'test/systemd/guest');
 const deb = join(cacheFolder, 'warpdrive.deb');
-const exchange = join(runsFolder, 'systemd');
+const exchangeOf = (scenario: string): string => join(runsFolder, `systemd-${scenario}`);
 
 /** What is an error in the journal and is meant to be: each says which step of the scenario makes it. */
 const expectedErrors = [
@@ -29,6 +39,11 @@ const expectedErrors = [
   /IPAddressDeny|BPF/, // the guest's kernel
 ];
 
+interface ChaosReport {
+  readonly defects: readonly string[];
+  readonly requests: number;
+}
+
 interface JournalLine {
   readonly PRIORITY?: string;
   readonly MESSAGE?: string | number[];
@@ -36,26 +51,48 @@ interface JournalLine {
   readonly UNIT?: string;
 }
 
+let root: string;
+/** What every machine is given. */
+const files = join(runsFolder, 'systemd-files');
+
 beforeAll(async () => {
   const container = isContainer ? { 'systemd-nspawn': 'systemd-container' } : {};
   checkTools({ mmdebstrap: 'mmdebstrap', strip: 'binutils', lintian: 'lintian', ...container });
-  const root = await prepareDebianRoot();
-  const files = join(runsFolder, 'systemd-files');
+  root = await prepareDebianRoot();
   await rm(files, { recursive: true, force: true });
   await mkdir(files, { recursive: true });
   await buildPackages(files);
   for (const name of await readdir(guestFolder)) await copyFile(join(guestFolder, name), join(files, name));
-  const script = await readFile(join(guestFolder, 'run.sh'), 'utf8');
-  const machine = { root, exchange, files, script, limitMillis: MACHINE_MILLIS_MAX };
+});
+
+/** Runs the machine of a scenario to its end. */
+async function runMachine(scenario: string): Promise<void> {
+  const script = `scenario=${scenario} steps='${steps}'\n${await readFile(join(guestFolder, 'run.sh'), 'utf8')}`;
+  const machine = { root, exchange: exchangeOf(scenario), files, script, limitMillis: MACHINE_MILLIS_MAX };
   if (isContainer) return runContainer(machine);
   const kernel = await prepareKernel();
-  const initramfs = await buildInitramfs(
+  const hasDevice = scenario === 'device';
+  if (hasDevice) await copyModules(kernel);
+  const init = join(guestFolder, 'init.sh');
+  const initramfs = await buildInitramfs(kernel, init, join(kernel.folder, 'systemd'));
+  await runGuest({
+    ...machine,
     kernel,
-    join(guestFolder, 'init.sh'),
-    join(kernel.folder, 'systemd'),
-  );
-  await runGuest({ ...machine, kernel, initramfs, devices: [], hasIommu: false, memoryMebibytes: 3_072 });
-});
+    initramfs,
+    devices: hasDevice ? ['-device', EDU] : [],
+    hasIommu: hasDevice,
+    memoryMebibytes: 3_072,
+  });
+}
+
+/** What init.sh loads where it is there. */
+async function copyModules(kernel: DebianKernel): Promise<void> {
+  const built = await buildModule(kernel);
+  for (const name of ['vfio', 'vfio_iommu_type1', 'mdev'])
+    await copyFile(join(kernel.modules, `${name}.ko`), join(files, `${name}.ko`));
+  for (const name of ['spimdev', 'wd_edu'])
+    await copyFile(join(built, `${name}.ko`), join(files, `${name}.ko`));
+}
 
 /** The package, and the same as a newer version; not compressed, which an emulated processor would have to undo. */
 async function buildPackages(folder: string): Promise<void> {
@@ -80,15 +117,16 @@ async function buildPackages(folder: string): Promise<void> {
   }
 }
 
-const read = async (name: string) => (await readFile(join(exchange, name), 'utf8')).trim();
-
 describe('the package', () => {
   it('has no mistake that lintian calls an error', { timeout: 1_200_000 }, async () => {
     expect((await runTool('lintian', ['--fail-on', 'error', deb])).toString()).not.toMatch(/^E:/m);
   });
 });
 
-describe('the package under systemd', () => {
+describe.each(scenarios)('the package under systemd: %s', (scenario) => {
+  const read = async (name: string) => (await readFile(join(exchangeOf(scenario), name), 'utf8')).trim();
+  beforeAll(() => runMachine(scenario));
+
   it('installs', async () => {
     expect(await read('install.code'), await read('output.log')).toBe('0');
   });
@@ -98,6 +136,14 @@ describe('the package under systemd', () => {
     expect(Number(/^# pass (\d+)$/m.exec(tap)?.[1]), tap).toBeGreaterThan(0);
     expect(tap).toMatch(/^# fail 0$/m);
     expect(await read('scenario.code'), tap).toBe('0');
+  });
+
+  it.runIf(isContainer)('loses nothing while its parts are killed and stopped at random', async () => {
+    const [code, log] = [await read('chaos.code'), await read('chaos.log')];
+    expect(code, log).toBe('0');
+    const { defects, requests } = JSON.parse(await read('chaos.json')) as ChaosReport;
+    expect(defects, log).toEqual([]);
+    expect(requests).toBeGreaterThan(0);
   });
 
   it('is removed without a trace but its configuration, and that by a purge', async () => {

@@ -27,6 +27,7 @@ import { DOORBELL_RING } from '../../shared/limits.ts';
 import { LEVEL_DEFAULT, operationsByNumber } from '../../shared/operations.ts';
 import { Fd } from '../../sys/fd.ts';
 import { type Mapping, mapShared } from '../../sys/memory.ts';
+import { writeStderr } from '../../sys/stderr.ts';
 import { confine } from '../../sys/confinement.ts';
 import { dieWithParent, forbidDumps } from '../../sys/process.ts';
 import { receiveWithFds, waitReadable } from '../../sys/socket.ts';
@@ -245,7 +246,7 @@ class Worker {
 
 /** One line on stderr, like the log of the others. */
 function report(message: string): void {
-  writeSync(2, `${JSON.stringify({ level: 50, name: process.title, msg: message })}\n`);
+  writeStderr(`${JSON.stringify({ level: 50, name: process.title, msg: message })}\n`);
 }
 
 function main(): void {

@@ -21,5 +21,10 @@ mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work ov
 busybox mkdir -p /host/exchange
 share exchange /host/exchange rw,cache=none
 busybox cp /host/exchange/warpdrive-scenario.service /host/etc/systemd/system/
+# Of the real device, in the order in which they need each other.
+for module in vfio vfio_iommu_type1 mdev spimdev wd_edu; do
+  path=/host/exchange/$module.ko
+  [ ! -e $path ] || busybox insmod $path || fail "insmod $module"
+done
 for folder in proc sys dev; do mount -o move "/$folder" "/host/$folder"; done
 exec busybox switch_root /host /lib/systemd/systemd --unit=warpdrive-scenario.service

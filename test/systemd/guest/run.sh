@@ -1,14 +1,23 @@
-# As root in the guest, under systemd. What the host reads: install.code, scenario.code, remove.code, journal.json.
+# As root in the guest, under systemd. $scenario: which; $steps: a pattern of its steps, in place of all. What the host reads:
+# install.code, scenario.code, chaos.code, remove.code, journal.json.
 cd /exchange
 # Emulated: everything takes its time, and that is no reason to call a part hung.
-if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine broker; do
+if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine@ broker; do
   mkdir -p /etc/systemd/system/warpdrive-$part.service.d
   printf '[Service]\nTimeoutStartSec=300\nTimeoutStopSec=120\nWatchdogSec=40\n' > /etc/systemd/system/warpdrive-$part.service.d/emulated.conf
 done; fi
 for number in 1000 1001; do echo "user$number:x:$number:$number::/tmp:/bin/sh" >> /etc/passwd; done
 
 dpkg -i --force-unsafe-io first.deb; echo $? > install.code
-/usr/lib/warpdrive/bin/node --test-reporter=tap scenario.mjs > scenario.tap 2>&1; echo $? > scenario.code
+/usr/lib/warpdrive/bin/node --test-reporter=tap --test-name-pattern="$steps" --test-name-pattern='clients end' $scenario.mjs > scenario.tap 2>&1; echo $? > scenario.code
+journalctl -o json > journal.json
+
+# Of the project's folder, which only a container has: an emulated processor is too slow for clients and strikes.
+if [ -d /project ]; then
+  TMPDIR=/exchange /usr/lib/warpdrive/bin/node /project/dist/test/chaos/main.js --installed --seconds 30 --json > chaos.json 2> chaos.log
+  echo $? > chaos.code
+fi
+since=$(date '+@%s')
 
 remove() {
   dpkg --remove warpdrive || return 1
@@ -20,6 +29,6 @@ remove() {
   test ! -e /run/warpdrive || return 7
 }
 remove; echo $? > remove.code
-journalctl -o json > journal.json
-for part in custodian engine broker; do systemctl status --no-pager warpdrive-$part; done
+journalctl -o json --since "$since" >> journal.json
+for part in custodian engine@1 engine@2 broker; do systemctl status --no-pager warpdrive-$part; done
 true
