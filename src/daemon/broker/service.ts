@@ -19,7 +19,7 @@ import { createSealedMemory, roundToPages } from '../../sys/memory.ts';
 import { createSocketPair } from '../../sys/socket.ts';
 import type { Configuration } from '../config/schema.ts';
 import { engineLimits } from '../config/tenants.ts';
-import type { custodianContract, followerContract } from '../contracts.ts';
+import type { custodianContract, engineContract, followerContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import { Admission } from './admission.ts';
 import { Audit, isRefusal } from './audit.ts';
