@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import { WarpError } from '../shared/errors.ts';
-import { type CallResult, callLibc, type LibcFunction } from './libc.ts';
+import { type CallResult, callLibc, type LibcFunction, type LibcValues } from './libc.ts';
 
 export const { EAGAIN, EBUSY, ECONNRESET, EINTR, EINVAL, ENOTTY, ERANGE, ESRCH } = constants.errno;
 
@@ -39,10 +39,10 @@ export function isPeerGone(error: unknown): boolean {
 }
 
 /** Calls a function that answers -1 on failure; throws what the kernel said. */
-export function mustCall(
+export function mustCall<Name extends LibcFunction>(
   operation: string,
-  name: LibcFunction,
-  ...values: readonly (number | string | Buffer)[]
+  name: Name,
+  ...values: LibcValues<Name>
 ): number {
   const { value, errno } = retryInterrupted(() => callLibc(name, ...values));
   if (value === -1) throw systemCallError(operation, errno);

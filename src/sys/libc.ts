@@ -42,6 +42,9 @@ const signatures = {
 } as const satisfies Record<string, readonly [FieldType, readonly FieldType[]]>;
 
 export type LibcFunction = keyof typeof signatures;
+/** One value for each parameter: too few would crash. */
+type Values<Types extends readonly unknown[]> = { readonly [Index in keyof Types]: number | string | Buffer };
+export type LibcValues<Name extends LibcFunction> = Values<(typeof signatures)[Name][1]>;
 
 export interface CallResult {
   readonly value: number;
@@ -50,9 +53,9 @@ export interface CallResult {
 }
 
 /** Calls a function of the table. Integers only; Buffers are passed as the address of their memory. */
-export function callLibc(
-  funcName: LibcFunction,
-  ...paramsValue: readonly (number | string | Buffer)[]
+export function callLibc<Name extends LibcFunction>(
+  funcName: Name,
+  ...paramsValue: LibcValues<Name>
 ): CallResult {
   const [retType, paramsType] = signatures[funcName];
   const { value, errnoCode } = load({

@@ -20,7 +20,7 @@ export function askForTimeSlice(millis: number): boolean {
   attributes.writeUInt32LE(schedAttrLayout.bytes, size.offset);
   attributes.writeInt32LE(getPriority(), nice.offset);
   attributes.writeBigUInt64LE(BigInt(Math.round(millis * NANOS_PER_MILLI)), runtime.offset);
-  const { value } = callLibc('syscall', number, CALLING_THREAD, Number(addressOf(attributes)), 0);
+  const { value } = callLibc('syscall', number, CALLING_THREAD, Number(addressOf(attributes)), 0, 0);
   // Read again, so that it is there until then.
   return value === 0 && attributes.length > 0;
 }
