@@ -18,8 +18,8 @@ export const heavyTenants: readonly LoadTenant[] = [
   { name: 't4', weight: 4, bytes: 256 * KIBIBYTE, transport: 'fast-path' },
   { name: 't6', weight: 6, bytes: 1024 * KIBIBYTE, transport: 'fast-path' },
   { name: 't8', weight: 8, bytes: 128 * KIBIBYTE, transport: 'fast-path' },
-  { name: 'g1', weight: 1, bytes: 64 * KIBIBYTE, transport: 'grpc' },
-  { name: 'g2', weight: 2, bytes: 32 * KIBIBYTE, transport: 'grpc' },
+  { name: 'g1', weight: 1, bytes: 256 * KIBIBYTE, transport: 'grpc' },
+  { name: 'g2', weight: 2, bytes: 512 * KIBIBYTE, transport: 'grpc' },
 ];
 
 /** Sends one short request now and then, and waits for it. */

@@ -4,9 +4,10 @@
 
 import { writeFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Completion, connect, type Queue, type Request } from 'warpdrive';
+import type { Completion } from 'warpdrive';
 import { drawShares, furthestFromShare, jainIndex } from '../fairness.ts';
-import { heavyTenants, lightTenant, type LoadTenant } from '../tenants.ts';
+import { type Lane, openLane, openQueue } from '../load-lanes.ts';
+import { heavyTenants, lightTenant } from '../tenants.ts';
 import { type Metrics, serveTurns } from '../turns.ts';
 
 const DEPTH = 128;
@@ -17,41 +18,20 @@ const WARM_UP_SHARE = 0.2;
 const SAMPLE_MILLIS = 50;
 /** Between the answer to a light request and the next one. */
 const LIGHT_PAUSE_MILLIS = 3;
-const WAIT_MILLIS = 1;
-const HASH_BYTES = 32;
+/** For a light request, and between looks at the others: their queues last longer. */
+const WAIT_MILLIS = 4;
 
 const completions: Completion[] = [];
 
-interface Lane {
-  readonly tenant: LoadTenant;
-  readonly queue: Queue;
-  readonly request: Request;
-  nanos: number;
-  requests: number;
-}
-
 const [runtimeDir = '', picturePath = ''] = process.argv.slice(2);
 const heavy: Lane[] = [];
-for (const tenant of heavyTenants) heavy.push(await openLane(tenant));
-const light = await openLane(lightTenant);
+for (const tenant of heavyTenants) heavy.push(await openLane(runtimeDir, tenant, DEPTH));
+const [lightQueue, lightRequest] = await openQueue(runtimeDir, lightTenant, DEPTH);
 await serveTurns(measure);
 process.exit();
 
-async function openLane(tenant: LoadTenant): Promise<Lane> {
-  const { name, transport } = tenant;
-  const connection = await connect({ runtimeDir, transport, tenant: name, slots: DEPTH });
-  const queue = await connection.requestQueue({ algorithm: 'sha-256', depth: DEPTH });
-  const { bytes } = tenant;
-  const region = await connection.share(bytes + HASH_BYTES);
-  const source = { region, offset: 0, bytes };
-  // All write to one place: nobody reads it.
-  const destination = { region, offset: bytes, bytes: HASH_BYTES };
-  const request: Request = { operation: 'sha-256', source, destination };
-  return { tenant, queue, request, nanos: 0, requests: 0 };
-}
-
 async function measure(millis: number): Promise<Metrics> {
-  for (const lane of heavy) while (lane.queue.send(lane.request));
+  for (const lane of heavy) lane.fill();
   const countedFromMillis = performance.now() + millis * WARM_UP_SHARE;
   const endMillis = countedFromMillis + millis;
   const samples: number[][] = [];
@@ -65,19 +45,19 @@ async function measure(millis: number): Promise<Metrics> {
       isCounting = true;
       for (const lane of heavy) Object.assign(lane, { nanos: 0, requests: 0 });
     }
-    for (const lane of heavy) keepBacklogged(lane);
+    for (const lane of heavy) keepBacklogged(lane, isCounting);
     // Those over gRPC send and receive then.
     await turn();
     if (isCounting && nowMillis - sampledAtMillis >= SAMPLE_MILLIS) {
       samples.push(heavy.map(({ nanos }) => nanos));
       sampledAtMillis = nowMillis;
     }
-    if (light.queue.inFlight === 0 && nowMillis >= lightNextMillis) {
+    if (lightQueue.inFlight === 0 && nowMillis >= lightNextMillis) {
       lightSentMillis = performance.now();
-      light.queue.send(light.request);
+      lightQueue.send(lightRequest);
     }
     // Sleeps: a process that spins takes from the device, which is the processor.
-    if (light.queue.recvSync(completions, WAIT_MILLIS) > 0) {
+    if (lightQueue.recvSync(completions, WAIT_MILLIS) > 0) {
       lightMillis.push(performance.now() - lightSentMillis);
       lightNextMillis = performance.now() + LIGHT_PAUSE_MILLIS;
     }
@@ -96,26 +76,21 @@ async function measure(millis: number): Promise<Metrics> {
   };
 }
 
-/** Counts what has completed and sends as many more. */
-function keepBacklogged(lane: Lane): void {
-  const { queue, request, tenant } = lane;
-  const count = queue.recv(completions);
-  if (queue.inFlight < DEPTH_MIN) {
-    throw new Error(`tenant ${tenant.name} was not backlogged: ${queue.inFlight} requests were left`);
+/** Receives, and sends as many more. While it counts, there always has to be more to come. */
+function keepBacklogged(lane: Lane, isCounting: boolean): void {
+  lane.receive();
+  const { inFlight, tenant } = lane;
+  if (isCounting && inFlight < DEPTH_MIN) {
+    throw new Error(`tenant ${tenant.name} was not backlogged: ${inFlight} requests were left`);
   }
-  for (let index = 0; index < count; index++) {
-    const { code, deviceNanos } = completions[index] as Completion;
-    if (code !== 'OK') throw new Error(`a request of ${tenant.name} completed as ${code}`);
-    lane.nanos += deviceNanos;
-    lane.requests += 1;
-  }
-  while (queue.send(request));
+  lane.fill();
 }
 
 async function drain(): Promise<void> {
-  for (const { queue } of [...heavy, light]) {
-    while (queue.inFlight > 0) {
-      queue.recv(completions);
+  while (lightQueue.inFlight > 0) lightQueue.recvSync(completions, WAIT_MILLIS);
+  for (const lane of heavy) {
+    while (lane.inFlight > 0) {
+      lane.receive();
       await turn();
     }
   }

@@ -5,7 +5,7 @@ import type { Group } from './figure.ts';
 
 const TURN_MILLIS = 4_000;
 const TENANTS =
-  '8 tenants of weights 1 to 8, 2 of them over gRPC, that always wait for one hardware queue, requests of 32 KiB to 1 MiB';
+  '8 tenants of weights 1 to 8, 2 of them over gRPC, that always wait for one hardware queue, requests of 64 KiB to 1 MiB';
 
 export const fairnessGroup: Group = {
   name: 'fairness',

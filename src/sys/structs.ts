@@ -46,17 +46,3 @@ export const sockaddrUnLayout = declareLayout('sockaddr_un', 110, {
   sun_family: [0, 2, 'either', 'AF_UNIX'],
   sun_path: [2, 108, 'either', 'path, ended by a zero byte'],
 });
-
-/** struct sched_attr, <linux/sched/types.h> */
-export const schedAttrLayout = declareLayout('sched_attr', 56, {
-  size: [0, 4, 'either', 'of this struct'],
-  sched_policy: [4, 4, 'either', '0: SCHED_OTHER'],
-  sched_flags: [8, 8, 'either', '0'],
-  sched_nice: [16, 4, 'either', 'as before'],
-  sched_priority: [20, 4, 'either', '0'],
-  sched_runtime: [24, 8, 'either', 'the slice, nanoseconds'],
-  sched_deadline: [32, 8, 'either', '0'],
-  sched_period: [40, 8, 'either', '0'],
-  sched_util_min: [48, 4, 'either', '0'],
-  sched_util_max: [52, 4, 'either', '0'],
-});

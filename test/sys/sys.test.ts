@@ -26,7 +26,6 @@ import {
   waitReadableAsync,
 } from '../../src/sys/socket.ts';
 import * as structs from '../../src/sys/structs.ts';
-import { askForTimeSlice } from '../../src/sys/time-slice.ts';
 
 function tryOpen(path: string): Fd {
   const numbers = createSocketPair('stream', path);
@@ -230,18 +229,6 @@ describe('processes', () => {
     pidfd?.close();
   });
 
-  it('have time slices of the length that they ask for, where the kernel knows that', () => {
-    const sliceNanos = (): number | undefined => {
-      const [, nanos] = /^se\.slice\s*:\s*(\d+)/m.exec(readFileSync('/proc/self/sched', 'utf8')) ?? [];
-      return nanos === undefined ? undefined : Number(nanos);
-    };
-    const before = sliceNanos();
-    expect(askForTimeSlice(10)).toBe(true);
-    if (before !== undefined) expect(sliceNanos()).toBe(10e6);
-    expect(askForTimeSlice(0)).toBe(true);
-    expect(sliceNanos()).toBe(before);
-  });
-
   it('lock a file one at a time', () => {
     const first = createSealedMemory('lock', 1);
     const again = new Fd(first.dup().take(), 'same file');
@@ -282,7 +269,7 @@ function compareWithCompiler(all: readonly Layout<string>[], compiler: string): 
         `printf("${name}.${field} %zu %zu\\n", offsetof(struct ${name}, ${field}), sizeof(((struct ${name} *)0)->${field}));`,
     ),
   ]);
-  const source = `#define _GNU_SOURCE\n#include <stdio.h>\n#include <stddef.h>\n#include <sys/socket.h>\n#include <sys/uio.h>\n#include <sys/un.h>\n#include <poll.h>\n#include <linux/sched/types.h>\nint main(void) {\n${lines.join('\n')}\nreturn 0; }\n`;
+  const source = `#define _GNU_SOURCE\n#include <stdio.h>\n#include <stddef.h>\n#include <sys/socket.h>\n#include <sys/uio.h>\n#include <sys/un.h>\n#include <poll.h>\nint main(void) {\n${lines.join('\n')}\nreturn 0; }\n`;
   writeFileSync(join(folder, 'structs.c'), source);
   execFileSync(compiler, ['-o', join(folder, 'structs'), join(folder, 'structs.c')]);
   const printed = execFileSync(join(folder, 'structs')).toString().trim().split('\n');
@@ -308,7 +295,6 @@ describe('struct layouts', () => {
       ['iovec', 16],
       ['msghdr', 56],
       ['pollfd', 8],
-      ['sched_attr', 56],
       ['sockaddr_un', 110],
       ['ucred', 12],
     ]);

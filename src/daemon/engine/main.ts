@@ -10,7 +10,6 @@ import { errorNumber } from '../../shared/errors.ts';
 import { type Fd, makeRoomForFds } from '../../sys/fd.ts';
 import type { Mapping } from '../../sys/memory.ts';
 import { forbidDumps } from '../../sys/process.ts';
-import { askForTimeSlice } from '../../sys/time-slice.ts';
 import type { Configuration } from '../config/schema.ts';
 import { requestBytesMax } from '../config/tenants.ts';
 import { custodianContract, vaultContract } from '../contracts.ts';
@@ -43,8 +42,6 @@ const CUSTODIAN_MILLIS_MAX = 10_000;
 /** Descriptors of two thousand channels with some regions. */
 const FDS_EXPECTED = 8_192;
 
-/** It has little to do at a time, for which others wait. */
-const TIME_SLICE_MILLIS = 0.2;
 const MILLIS_PER_SECOND = 1_000;
 
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
@@ -85,7 +82,6 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   const hardware = new CustodianHardware(custodian, log);
   const directQueues = new DirectQueues(hardware, log);
   await custodian.connect();
-  askForTimeSlice(TIME_SLICE_MILLIS);
   tellStarting('taking over from the engine before');
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);

@@ -31,7 +31,6 @@ import { writeStderr } from '../../sys/stderr.ts';
 import { confine } from '../../sys/confinement.ts';
 import { dieWithParent, forbidDumps } from '../../sys/process.ts';
 import { receiveWithFds, waitReadable } from '../../sys/socket.ts';
-import { askForTimeSlice } from '../../sys/time-slice.ts';
 import { SOFT_QUEUE_SLOTS } from './driver.ts';
 import { Executor, type Job, type Outcome } from './execute.ts';
 import { injectFault } from './faults.ts';
@@ -44,8 +43,10 @@ import {
 } from './options.ts';
 
 const SIGKILL = 9;
-/** It computes: whoever has something short to do goes first. */
-const TIME_SLICE_MILLIS = 10;
+const NANOS_PER_MICRO = 1e3;
+const NANOS_PER_MILLI = 1e6;
+/** Of a completion's word. */
+const NANOS_MAX = 0xffff_ffff;
 /** Polls of an empty channel before sleeping: some ten microseconds, about what a wake-up costs. */
 const SPIN_POLLS = 1_000;
 /** Requests and wake-ups between two turns of the event loop, which runs what the runtime has deferred. */
@@ -124,12 +125,22 @@ class Worker {
     const { words } = this.#end;
     const base = this.#end.slotWord(slot);
     this.#readControl(words[base + R_FLAGS] as number);
-    const startedMillis = performance.now();
+    const before = process.cpuUsage();
     this.#run(words, slot, base);
-    const nanos = Math.min((performance.now() - startedMillis) * 1e6, 0xffff_ffff);
+    const nanos = this.#nanosSince(before);
     const { status, produced, result } = this.#outcome;
     this.#end.post(slot, status, words[base + R_COOKIE_LOW] as number, 0, produced, result, nanos);
     if (this.#end.publish()) this.#ring();
+  }
+
+  /**
+   * Device time: what the request took of the processor. Whatever else the host did meanwhile is not its tenant's to pay, and
+   * tells nothing of the next one like it.
+   */
+  #nanosSince(before: NodeJS.CpuUsage): number {
+    const { user, system } = process.cpuUsage(before);
+    const nanos = (user + system) * NANOS_PER_MICRO + this.#options.faults.delay_millis * NANOS_PER_MILLI;
+    return Math.min(nanos, NANOS_MAX);
   }
 
   #run(words: Int32Array, slot: number, base: number): void {
@@ -254,7 +265,6 @@ function main(): void {
   process.title = `warpdrive-${name}`;
   dieWithParent(SIGKILL);
   forbidDumps();
-  askForTimeSlice(TIME_SLICE_MILLIS);
   // It runs as the engine's user: whoever takes it over must not pass for the engine.
   confine();
   // Signals to the process group are for the supervisor: this process ends with the engine.
