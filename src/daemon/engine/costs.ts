@@ -1,12 +1,9 @@
 // What requests cost: an estimate of device time, per operation a fixed part and a part per byte, learnt from
 // measured completions by a least-squares line over the recent past.
 //
-// What counts is how far an estimate is off beside the time itself: a tenth of a millisecond is little of a large request,
-// and many times a small one. So each measurement weighs less the larger it is, and the fixed part is told by small ones.
-//
 // Sizes that hardly differ say nothing about the part per byte: one small request that took long must not make a large
-// one look endless. So the slope is drawn to what is assumed at first, a little. At the mean of the sizes seen, weighed
-// like this, the estimate is the mean of the times seen.
+// one look endless. So the slope is drawn to what is assumed at first, by as much as one pair of measurements
+// `PRIOR_SPREAD_BYTES` apart would draw it. At the mean of the sizes seen the estimate is the mean of the times seen.
 
 import { OPERATION_NUMBERS } from '../../shared/operations.ts';
 
@@ -20,12 +17,11 @@ const NANOS_PER_BYTE_AT_FIRST = 5;
 /** How much of the past is kept at each measurement: half of it is forgotten after about 700. */
 const KEEP = 0.999;
 
-/** About where the part per byte begins to matter beside the fixed part: of two smaller ones neither weighs much more. */
-const SMALL_BYTES = 4_096;
-/** What draws the slope to the first assumption, beside a large request that draws it to what it took with 1. */
-const PRIOR_WEIGHT = 0.05;
+/** About where the part per byte begins to matter beside the fixed part. */
+const PRIOR_SPREAD_BYTES = 65_536;
+const PRIOR_WEIGHT = PRIOR_SPREAD_BYTES ** 2 / 2;
 
-/** Weighted sums of one operation's measurements, in which older ones count less: 1, x, y, xx, xy. */
+/** Sums of one operation's measurements, in which older ones count less: n, x, y, xx, xy. */
 const SUMS = 5;
 
 export class Costs {
@@ -41,12 +37,11 @@ export class Costs {
   learn(operation: number, bytes: number, nanos: number): void {
     const sums = this.#sums;
     const at = operation * SUMS;
-    const weight = 1 / (bytes + SMALL_BYTES) ** 2;
-    const n = (sums[at] as number) * KEEP + weight;
-    const x = (sums[at + 1] as number) * KEEP + weight * bytes;
-    const y = (sums[at + 2] as number) * KEEP + weight * nanos;
-    const xx = (sums[at + 3] as number) * KEEP + weight * bytes * bytes;
-    const xy = (sums[at + 4] as number) * KEEP + weight * bytes * nanos;
+    const n = (sums[at] as number) * KEEP + 1;
+    const x = (sums[at + 1] as number) * KEEP + bytes;
+    const y = (sums[at + 2] as number) * KEEP + nanos;
+    const xx = (sums[at + 3] as number) * KEEP + bytes * bytes;
+    const xy = (sums[at + 4] as number) * KEEP + bytes * nanos;
     sums[at] = n;
     sums[at + 1] = x;
     sums[at + 2] = y;
