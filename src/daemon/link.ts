@@ -81,11 +81,11 @@ interface PendingCall {
 /** Lets so many messages be under way that one more always fits. */
 class Gate {
   #count = 0;
-  #isOpen = false;
+  #isGivenUp = false;
   #waiting: (() => void)[] = [];
 
   async enter(): Promise<void> {
-    while (this.#count >= FD_MESSAGES_MAX && !this.#isOpen) {
+    while (this.#count >= FD_MESSAGES_MAX && !this.#isGivenUp) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
@@ -94,13 +94,14 @@ class Gate {
   }
 
   leave(): void {
+    assert(this.#count > 0, 'descriptors are taken once');
     this.#count -= 1;
     this.#waiting.shift()?.();
   }
 
   /** Nothing is sent any more: who waits hears of it. */
-  open(): void {
-    this.#isOpen = true;
+  giveUp(): void {
+    this.#isGivenUp = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
@@ -217,7 +218,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       const call = this.#settle(id);
       call?.reject(this.#lost(call.name));
     }
-    this.#gate.open();
+    this.#gate.giveUp();
     this.onClose(reason);
   }
 
@@ -341,7 +342,10 @@ export class Link<Serves extends Contract, Calls extends Contract> {
 
   #takeFds(name: string, count: number): readonly Fd[] {
     const received = this.#receiveFds(name);
-    assert(received !== 'empty' && received !== 'end', `the descriptors of "${name}" came before it`);
+    if (received === 'empty' || received === 'end') {
+      this.close(`the descriptors of "${name}" did not come before it`);
+      throw this.#lost(name);
+    }
     if (received.fds.length !== count) closeAll(received.fds);
     assert(received.fds.length === count, `"${name}" came with its ${count} descriptors`);
     return received.fds;

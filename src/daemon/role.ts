@@ -48,9 +48,15 @@ export interface Work {
   readonly figures: () => string;
 }
 
+/** What a process that stands by, or takes over from there, is at. */
+let progress = 'standing by';
+/** Ends what keeps such a process from being called hung: that its event loop turns. */
+let stopAttending = (): void => {};
+
 /** Tells the service manager what a start is at, and that it goes on. */
-export function tellStarting(progress: string): void {
-  serviceManager.notify({ STATUS: progress, EXTEND_TIMEOUT_USEC: START_MICROS_MAX });
+export function tellStarting(doing: string): void {
+  progress = doing;
+  serviceManager.notify({ STATUS: doing, EXTEND_TIMEOUT_USEC: START_MICROS_MAX });
 }
 
 /** Tells whoever started this process that it serves, and from then on, by completed rounds of work, that it still does. */
@@ -59,6 +65,7 @@ export function tellReady({ whenWorked = setImmediate, figures }: Work): void {
     if (type === 'ping') whenWorked(() => tell({ type: 'pong' }));
   });
   tell({ type: 'ready' });
+  stopAttending();
   attend({ whenWorked, figures });
 }
 
@@ -187,10 +194,9 @@ async function standBy(path: string, lock: Fd): Promise<void> {
   process.on('message', onMessage);
   // There is nothing that it would leave to the next one.
   process.on(RESTART_SIGNAL, endAtOnce);
-  const stopAttending = attend({ figures: () => 'standing by' });
+  stopAttending = attend({ figures: () => progress });
   do await lockMayBeFree(path);
   while (!tryLock(lock));
-  stopAttending();
   process.off(RESTART_SIGNAL, endAtOnce);
   process.off('message', onMessage);
 }

@@ -65,7 +65,7 @@ export function pinMemory(name: string): PinnedMemory {
 function reserve(memory: Fd): void {
   const { value, errno } = callLibc('fallocate', memory.number, 0, 0, PINNED_BYTES);
   if (value !== -1) return;
-  const hint = 'reserve huge pages, one for each hardware queue and some: sysctl vm.nr_hugepages';
+  const hint = 'reserve huge pages, two for each hardware queue: sysctl vm.nr_hugepages';
   throw unusable('take a huge page', `the kernel answered ${errnoName(errno)}`, hint);
 }
 

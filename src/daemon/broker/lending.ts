@@ -16,7 +16,9 @@ type Ask = (engine: EngineLink) => Promise<unknown>;
 
 export class Lending {
   readonly #log: Logger;
-  /** For the next engine. */
+  /** The latest. A call may still have the link of the one before. */
+  #engine: EngineLink | undefined;
+  /** For the next one. */
   #toUndo: Ask[] = [];
 
   constructor(log: Logger) {
@@ -33,7 +35,7 @@ export class Lending {
         void this.#undo(engine, undo).finally(giveBack);
       } else {
         giveBack();
-        if (!engine.isOpen) this.#toUndo.push(undo);
+        if (!engine.isOpen) this.#undoNext(undo);
       }
       throw error;
     }
@@ -45,7 +47,7 @@ export class Lending {
       await ask(engine);
     } catch (error) {
       if (engine.isOpen) throw error;
-      this.#toUndo.push(ask);
+      this.#undoNext(ask);
     }
   }
 
@@ -54,6 +56,7 @@ export class Lending {
    * later comes after it.
    */
   renew(engine: EngineLink): void {
+    this.#engine = engine;
     for (const undo of this.#toUndo.splice(0)) void this.#undo(engine, undo);
   }
 
@@ -62,7 +65,13 @@ export class Lending {
       await undo(engine);
     } catch (error) {
       if (engine.isOpen) this.#log.warn({ err: error }, 'the engine did not take something back');
-      else this.#toUndo.push(undo);
+      else this.#undoNext(undo);
     }
+  }
+
+  /** By the engine after the one that was lost, which may be there already. */
+  #undoNext(undo: Ask): void {
+    if (this.#engine?.isOpen === true) void this.#undo(this.#engine, undo);
+    else this.#toUndo.push(undo);
   }
 }

@@ -14,6 +14,10 @@ const CONNECTIONS_MAX = 16;
 /** A request is one line and some headers: who takes longer to send it is cut off, milliseconds. */
 const REQUEST_MILLIS_MAX = 2_000;
 const HEADER_BYTES_MAX = 8 * 1024;
+/** A picture costs engine and broker work, and over TCP anybody of this host may ask: they get one as old as this, milliseconds. */
+const SHARED_MILLIS = 500;
+
+type Take = () => Promise<Picture>;
 
 interface Page {
   readonly type: string;
@@ -26,22 +30,22 @@ const publicPages = new Map([[METRICS_PATH, textPage]]);
 const ownPages = new Map([...publicPages, [PICTURE_PATH, jsonPage]]);
 
 export class MetricsServer {
-  readonly #take: () => Promise<Picture>;
+  readonly #take: Take;
   readonly #log: Logger;
   readonly #servers: Server[] = [];
 
   /** `take`: a picture of all counters. */
-  constructor(take: () => Promise<Picture>, log: Logger) {
+  constructor(take: Take, log: Logger) {
     this.#take = take;
     this.#log = log;
   }
 
   async listen({ socket, tcp }: Configuration['metrics'], runtimeDir: string): Promise<void> {
-    if (socket) await listenAt(this.#serve(ownPages), join(runtimeDir, METRICS_SOCKET), 0o600);
+    if (socket) await listenAt(this.#serve(ownPages, this.#take), join(runtimeDir, METRICS_SOCKET), 0o600);
     if (tcp !== undefined) {
       const { hostname, port } = new URL(`http://${tcp}`);
       const host = hostname.replace(/^\[|\]$/g, '');
-      const server = this.#serve(publicPages);
+      const server = this.#serve(publicPages, shared(this.#take));
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen({ host, port: Number(port || 80) }, resolve);
@@ -50,9 +54,11 @@ export class MetricsServer {
     }
   }
 
-  #serve(pages: ReadonlyMap<string, Page>): Server {
+  #serve(pages: ReadonlyMap<string, Page>, take: Take): Server {
     const options = { maxHeaderSize: HEADER_BYTES_MAX, requestTimeout: REQUEST_MILLIS_MAX };
-    const server = createServer(options, (request, response) => void this.#answer(pages, request, response));
+    const server = createServer(options, (request, response) => {
+      void this.#answer(pages, take, request, response);
+    });
     server.headersTimeout = REQUEST_MILLIS_MAX;
     server.maxConnections = CONNECTIONS_MAX;
     this.#servers.push(server);
@@ -61,6 +67,7 @@ export class MetricsServer {
 
   async #answer(
     pages: ReadonlyMap<string, Page>,
+    take: Take,
     { method, url }: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
@@ -70,7 +77,7 @@ export class MetricsServer {
       return;
     }
     try {
-      const text = await page.format(await this.#take());
+      const text = await page.format(await take());
       response.writeHead(200, { 'content-type': page.type }).end(text);
     } catch (error) {
       this.#log.warn({ err: error }, 'the counters could not be read');
@@ -84,4 +91,17 @@ export class MetricsServer {
       server.closeAllConnections();
     }
   }
+}
+
+/** All who ask within a while get the same. */
+function shared(take: Take): Take {
+  let last: Promise<Picture> | undefined;
+  let takenMillis = 0;
+  return () => {
+    const nowMillis = performance.now();
+    if (last !== undefined && nowMillis - takenMillis < SHARED_MILLIS) return last;
+    takenMillis = nowMillis;
+    last = take();
+    return last;
+  };
 }

@@ -292,8 +292,8 @@ export class BrokerService {
         device = await firstInService(devices, async (name) => {
           if (isDirect) {
             own = await this.#directTurns.take(client.account.tenant, signal, async () => {
-              const waitMillis = Math.max(0, Math.ceil(endMillis - performance.now()));
-              const wanted = { channel, queue, device: name, algorithm, waitMillis };
+              const leftMillis = Math.max(0, Math.ceil(endMillis - performance.now()));
+              const wanted = { channel, queue, device: name, algorithm, waitMillis: leftMillis };
               const { reply, fds } = await openDirectQueue(engine, wanted, signal);
               return { token: this.#context.tokens.offer(owner, fds), queueFormat: reply.deviceApi };
             });

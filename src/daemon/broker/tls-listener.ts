@@ -46,7 +46,9 @@ export class TlsListener {
     });
     this.#server.on('connection', (socket: Socket) => this.#noteHandshake(socket));
     this.#server.on('tlsClientError', (error, socket) => {
-      this.#complaints.note('a TLS handshake failed', String(socket.remoteAddress), { found: error.message });
+      // Somebody may have more addresses than there are lines in a log.
+      const { remoteAddress: address } = socket;
+      this.#complaints.note('a TLS handshake failed', 'tls', { address, found: error.message });
       socket.destroy();
     });
     this.#server.on('secureConnection', (socket: TLSSocket) => {

@@ -116,6 +116,7 @@ export class Loans {
   /** Ends all but these, and their mappings of other regions: an engine knows which of them its channels have. */
   async endOthers(known: readonly KnownLoan[]): Promise<void> {
     const regionsOf = new Map(known.map((loan) => [keyOf(loan), new Set(loan.regions)]));
+    for (const [key, call] of this.#calls) if (!regionsOf.has(key)) call.abort();
     // All that has to end is known before anything is waited for: the engine goes on meanwhile.
     const ends = [...this.#loans].flatMap(([key, { addresses }]) => {
       const name = nameOf(key);

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { present } from '../../shared/assert.ts';
 import { readProcessStat } from '../../sys/proc-stat.ts';
 import type { ProcessIdentity } from '../contracts.ts';
 
@@ -27,8 +28,8 @@ export function identifyProcess(pid: number, root = '/'): ProcessIdentity | unde
 /** The real user, the effective one, the saved one, that of file systems. */
 function readUsers(folder: string): number[] {
   const status = readFileSync(join(folder, 'status'), 'utf8');
-  const [, users = ''] = /^Uid:\t(.*)$/m.exec(status) ?? [];
-  return [...new Set(users.split('\t').map(Number))];
+  const [, users] = /^Uid:\t(.*)$/m.exec(status) ?? [];
+  return [...new Set(present(users, 'the users of a process').split('\t').map(Number))];
 }
 
 /** Of the unified hierarchy, or of the one that systemd keeps where there is none; see cgroups(7). */

@@ -30,6 +30,8 @@ import { closeMdev, getQueue, openMdev, type OpenMdev } from './vfio.ts';
 
 /** How often the kernel is asked again for a queue: others may return one without our knowledge. */
 const RETRY_MILLIS = 100;
+/** Pinned pages for each hardware queue without an IOMMU: one in use, one that is kept. So many are to be reserved. */
+const PAGES_PER_QUEUE = 2;
 const REMOVE_MILLIS_MAX = 30_000;
 
 export interface SpimdevDeviceOptions {
@@ -77,6 +79,8 @@ export class SpimdevDevice implements SpimdevHost {
   #opened: Opened | undefined;
   #isGone = false;
   #lastId = 0;
+  /** Pages of queues that were stopped, and may still be written to. */
+  #pagesKept = 0;
   #retryTimer: NodeJS.Timeout | undefined;
 
   /** Creates the mdev. Throws DEVICE_UNUSABLE where the host has not what is needed; nothing is left behind then. */
@@ -187,9 +191,18 @@ export class SpimdevDevice implements SpimdevHost {
     stopQueue(taken.fd);
     taken.fd.close();
     const { pinned } = taken;
-    // A request that the device has begun may still write there.
-    if (pinned !== undefined) setTimeout(() => pinned.close(), BOUNCE_GRACE_MILLIS).unref();
+    if (pinned !== undefined) this.#keepForAWhile(pinned);
     return true;
+  }
+
+  /** A request that the device has begun may still write there. */
+  #keepForAWhile(pinned: PinnedMemory): void {
+    this.#pagesKept += 1;
+    const letGo = (): void => {
+      this.#pagesKept -= 1;
+      pinned.close();
+    };
+    setTimeout(letGo, BOUNCE_GRACE_MILLIS).unref();
   }
 
   /** While the parent is another user's alone, waits. */
@@ -285,25 +298,28 @@ export class SpimdevDevice implements SpimdevHost {
     const { budget } = this.#options;
     const opened = this.#open();
     if (opened === undefined || budget.isSpent) return undefined;
+    // Whoever takes and gives back all the time waits for pages that are kept, and takes none from others.
+    if (this.#queues.size + this.#pagesKept >= PAGES_PER_QUEUE * budget.max) return undefined;
     const own = getQueue(opened.mdev);
     if (own === undefined) return undefined;
-    const pinned = this.#pinFor(own);
-    const id = ++this.#lastId;
-    this.#queues.set(id, { fd: own, pinned });
-    budget.taken += 1;
-    const taken = { id, fd: own.dup(), deviceApi: this.#deviceApi, isStoppable: isStoppable(own) };
-    if (pinned === undefined) return taken;
-    const { memory, address } = pinned;
-    return { ...taken, bounce: { memory: memory.dup(), bytes: PINNED_BYTES, address } };
-  }
-
-  /** What a queue reaches of a device without an IOMMU. If that can't be had the queue goes back. */
-  #pinFor(queue: Fd): PinnedMemory | undefined {
-    if (this.mode !== 'physical') return undefined;
+    let pinned: PinnedMemory | undefined;
+    let fd: Fd | undefined;
     try {
-      return pinMemory('bounce');
+      pinned = this.mode === 'physical' ? pinMemory('bounce') : undefined;
+      fd = own.dup();
+      const bounce = pinned && {
+        memory: pinned.memory.dup(),
+        bytes: PINNED_BYTES,
+        address: pinned.address,
+      };
+      const id = ++this.#lastId;
+      this.#queues.set(id, { fd: own, pinned });
+      budget.taken += 1;
+      return { id, fd, deviceApi: this.#deviceApi, isStoppable: isStoppable(own), ...(bounce && { bounce }) };
     } catch (error) {
-      queue.close();
+      fd?.close();
+      pinned?.close();
+      own.close();
       throw error;
     }
   }

@@ -386,8 +386,8 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   }
 
   /**
-   * Resolves when all ports reach it, or can't: then requests that name it get a code. Requests that come before that
-   * wait in front of the device, and others behind them. A device that has no hardware at the moment is not waited for.
+   * Resolves when all ports reach it, or can't: then requests that name it get a code. Until then a request that
+   * names it waits, with those behind it in its queue. A device that has no hardware at the moment is not waited for.
    */
   async addRegion(handle: number, memory: Fd, bytes: number): Promise<void> {
     const added = Promise.all(this.ports.map(({ port }) => port.addRegion(handle, memory, bytes)));

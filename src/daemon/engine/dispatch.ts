@@ -69,7 +69,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
   /** There are suspects, or one is in the device. */
   #isCautious = false;
   /** What waits for memory: it keeps nobody else waiting. */
-  readonly #parked: Queue[] = [];
+  readonly #parked = new Set<Queue>();
   readonly #parkedSuspects: Suspect<Queue>[] = [];
 
   /** `isFree`: completions tell no device time. `SchedulerClass`: the simulation has worse ones, to tell the difference. */
@@ -161,7 +161,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
         queue.prepend(slot);
         if (outcome === SEND_FULL) break;
         scheduler.remove(queue);
-        this.#parked.push(queue);
+        this.#parked.add(queue);
         continue;
       }
       this.#longestNanos = Math.max(nanos, this.#longestNanos * LONGEST_KEEP);
@@ -193,8 +193,8 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
 
   /** The device may reach more memory than before: what waits for some is tried again. */
   unpark(): void {
-    for (const queue of this.#parked.splice(0))
-      if (queue.firstSlot !== NO_SLOT) this.scheduler.activate(queue);
+    for (const queue of this.#parked) if (queue.firstSlot !== NO_SLOT) this.scheduler.activate(queue);
+    this.#parked.clear();
     if (this.#parkedSuspects.length === 0) return;
     this.#suspects.push(...this.#parkedSuspects.splice(0));
     this.#isCautious = true;

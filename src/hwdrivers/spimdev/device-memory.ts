@@ -90,23 +90,32 @@ export class DeviceMemory implements DeviceAddresses, CopiedMemory {
   }
 
   #map(region: MappedRegion): void {
-    // A descriptor of its own: the region may be removed, and its memory closed, before the host has answered.
-    const own = region.memory.dup();
     region.address = ADDRESS_PENDING;
-    // Requests that name a region without an address complete with a code; why there is none is the host's to tell.
-    const mapping = this.#host
-      .mapMemory(own, region.bytes)
-      .catch((error: unknown) => (isHostLost(error) ? ADDRESS_PENDING : ADDRESS_NONE))
-      .then((address) => {
-        // Unless the host was lost meanwhile: then a later mapping counts.
-        const counts = region.mapping === mapping;
-        if (counts && address === undefined && region.ports > 0) region.copied ??= mapBare(own, region.bytes);
-        own.close();
-        if (!counts) return;
-        region.address = address ?? ADDRESS_NONE;
+    const mapping: Promise<void> = this.#addressFor(region, () => region.mapping === mapping).then(
+      (address) => {
+        // The host was lost meanwhile: a later mapping counts.
+        if (region.mapping !== mapping) return;
+        region.address = address;
         for (const onSettled of this.#listeners) onSettled();
-      });
+      },
+    );
     region.mapping = mapping;
+  }
+
+  /** Requests that name a region without an address complete with a code; why there is none is the host's to tell. */
+  async #addressFor(region: MappedRegion, counts: () => boolean): Promise<number> {
+    let own: Fd | undefined;
+    try {
+      // A descriptor of its own: the region may be removed, and its memory closed, before the host has answered.
+      own = region.memory.dup();
+      const address = await this.#host.mapMemory(own, region.bytes);
+      if (address === undefined && region.ports > 0 && counts()) region.copied ??= mapBare(own, region.bytes);
+      return address ?? ADDRESS_NONE;
+    } catch (error) {
+      return isHostLost(error) ? ADDRESS_PENDING : ADDRESS_NONE;
+    } finally {
+      own?.close();
+    }
   }
 }
 
