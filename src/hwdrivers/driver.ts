@@ -8,7 +8,7 @@
 // shared queues in the engine and direct queues in the SDK. Adding a driver touches one folder and one line of
 // the table in drivers.ts.
 
-import { PARAMETER_WORDS, REQUEST_WORDS } from '../shared/channel/layout.ts';
+import { C_STATUS, COMPLETION_WORDS, PARAMETER_WORDS, REQUEST_WORDS } from '../shared/channel/layout.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
 
 /** Words of a request as a driver gets it, and where in them its parameters begin. */
@@ -23,6 +23,13 @@ export const SEND_TAKEN = 0;
 export const SEND_FULL = 1;
 export const SEND_DONE = 2;
 export const SEND_PENDING = 3;
+
+/** Completes a request that the device is not to see, with an error number or 0: what `send` answers then. */
+export function completeAtOnce(completion: Int32Array, status: number): number {
+  completion.fill(0, 0, COMPLETION_WORDS);
+  completion[C_STATUS] = status;
+  return SEND_DONE;
+}
 
 /**
  * One queue of the device. Nothing here allocates, waits or throws for a reason that lies in a request.

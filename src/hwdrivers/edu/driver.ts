@@ -25,7 +25,7 @@ import {
 import { errorNumber } from '../../shared/errors.ts';
 import { declareLayout, wordOf } from '../../shared/layout.ts';
 import { FACTORIAL_OPERAND_MAX, operations } from '../../shared/operations.ts';
-import { ROW_PARAMETERS, SEND_DONE, SEND_FULL, SEND_PENDING, SEND_TAKEN } from '../driver.ts';
+import { completeAtOnce, ROW_PARAMETERS, SEND_FULL, SEND_PENDING, SEND_TAKEN } from '../driver.ts';
 import type { SpimdevDriver, SpimdevQueue } from '../spimdev/driver.ts';
 import { ADDRESS_NONE, ADDRESS_PENDING, type SpimdevTransport } from '../spimdev/transport.ts';
 
@@ -108,16 +108,6 @@ function open(transport: SpimdevTransport): SpimdevQueue {
     return address < 0 ? address : address + ((rows[at + 1] as number) >>> 0);
   }
 
-  function fail(completion: Int32Array, status: number): number {
-    completion.fill(0, 0, COMPLETION_WORDS);
-    completion[C_STATUS] = status;
-    return SEND_DONE;
-  }
-
-  function done(completion: Int32Array): number {
-    return fail(completion, 0);
-  }
-
   function push(at: number, tag: number, opcode: number): number {
     words[at + OP] = opcode;
     words[at + TAG] = tag;
@@ -130,13 +120,13 @@ function open(transport: SpimdevTransport): SpimdevQueue {
   function sendCopy(rows: Int32Array, base: number, tag: number, completion: Int32Array): number {
     const bytes = (rows[base + R_SOURCE_BYTES] as number) >>> 0;
     const room = (rows[base + R_DESTINATION_BYTES] as number) >>> 0;
-    if (bytes > room) return fail(completion, OUTPUT_TOO_SMALL);
-    if (bytes > COPY_BYTES_MAX) return fail(completion, TOO_LARGE);
-    if (bytes === 0) return done(completion);
+    if (bytes > room) return completeAtOnce(completion, OUTPUT_TOO_SMALL);
+    if (bytes > COPY_BYTES_MAX) return completeAtOnce(completion, TOO_LARGE);
+    if (bytes === 0) return completeAtOnce(completion, 0);
     const source = addressOfRange(rows, base + R_SOURCE_REGION);
     const destination = addressOfRange(rows, base + R_DESTINATION_REGION);
     if (source === ADDRESS_PENDING || destination === ADDRESS_PENDING) return SEND_PENDING;
-    if (source === ADDRESS_NONE || destination === ADDRESS_NONE) return fail(completion, DMA_FAULT);
+    if (source === ADDRESS_NONE || destination === ADDRESS_NONE) return completeAtOnce(completion, DMA_FAULT);
     const at = (tail & (ENTRIES - 1)) * ENTRY_WORDS;
     words.fill(0, at, at + ENTRY_WORDS);
     writeAddress(words, at + SOURCE, source);
@@ -148,7 +138,7 @@ function open(transport: SpimdevTransport): SpimdevQueue {
   function sendFactorial(rows: Int32Array, base: number, tag: number, completion: Int32Array): number {
     const operand = (rows[base + ROW_PARAMETERS] as number) >>> 0;
     // The device would multiply on, up to a loop of minutes.
-    if (operand >= FACTORIAL_OPERAND_MAX) return done(completion);
+    if (operand >= FACTORIAL_OPERAND_MAX) return completeAtOnce(completion, 0);
     const at = (tail & (ENTRIES - 1)) * ENTRY_WORDS;
     words.fill(0, at, at + ENTRY_WORDS);
     words[at + OPERAND] = operand;
@@ -162,7 +152,7 @@ function open(transport: SpimdevTransport): SpimdevQueue {
       const operation = rows[base + R_OPERATION] as number;
       if (operation === COPY) return sendCopy(rows, base, tag, completion);
       if (operation === FACTORIAL) return sendFactorial(rows, base, tag, completion);
-      return fail(completion, BAD_LENGTH);
+      return completeAtOnce(completion, BAD_LENGTH);
     },
     recv(completion) {
       if (head === tail) return false;

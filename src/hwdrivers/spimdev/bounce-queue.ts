@@ -7,14 +7,13 @@ import {
   C_PRODUCED,
   C_SLOT,
   C_STATUS,
-  COMPLETION_WORDS,
   R_DESTINATION_BYTES,
   R_DESTINATION_REGION,
   R_SOURCE_BYTES,
   R_SOURCE_REGION,
 } from '../../shared/channel/layout.ts';
 import { errorNumber } from '../../shared/errors.ts';
-import { ROW_WORDS, SEND_DONE, SEND_FULL, SEND_PENDING, SEND_TAKEN } from '../driver.ts';
+import { completeAtOnce, ROW_WORDS, SEND_DONE, SEND_FULL, SEND_PENDING, SEND_TAKEN } from '../driver.ts';
 import type { BouncePool } from './bounce-pool.ts';
 import type { SpimdevQueue } from './driver.ts';
 import { ADDRESS_PENDING } from './transport.ts';
@@ -104,7 +103,7 @@ export class BounceQueue implements SpimdevQueue {
     const pool = this.#pool;
     const bytes = (row[R_SOURCE_BYTES] as number) >>> 0;
     const room = (row[R_DESTINATION_BYTES] as number) >>> 0;
-    if (bytes > pool.partBytes) return fail(completion, TOO_LARGE);
+    if (bytes > pool.partBytes) return completeAtOnce(completion, TOO_LARGE);
     const source = bytes === 0 ? undefined : this.#memory.bufferOf(row[R_SOURCE_REGION] as number);
     if (bytes > 0 && source === undefined) return this.#refuse(row[R_SOURCE_REGION] as number, completion);
     const output = row[R_DESTINATION_REGION] as number;
@@ -126,7 +125,7 @@ export class BounceQueue implements SpimdevQueue {
 
   #refuse(handle: number, completion: Int32Array): number {
     const isPending = this.#memory.addressOf(handle) === ADDRESS_PENDING;
-    return isPending ? SEND_PENDING : fail(completion, DMA_FAULT);
+    return isPending ? SEND_PENDING : completeAtOnce(completion, DMA_FAULT);
   }
 
   /** Copies the output to where it belongs. A slot holds what others had in it before: no byte more than was produced. */
@@ -141,10 +140,4 @@ export class BounceQueue implements SpimdevQueue {
     const offset = (this.#destinations[at + D_OFFSET] as number) >>> 0;
     if (target !== undefined) this.#pool.buffer.copy(target, offset, begin, begin + bytes);
   }
-}
-
-function fail(completion: Int32Array, status: number): number {
-  completion.fill(0, 0, COMPLETION_WORDS);
-  completion[C_STATUS] = status;
-  return SEND_DONE;
 }
