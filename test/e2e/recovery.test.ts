@@ -5,11 +5,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/client/connection.ts';
 import type { Completion } from '../../src/client/request.ts';
 import { F_VERSION, LEDGER_BYTES, RECORDS_MAX } from '../../src/daemon/engine/ledger-layout.ts';
 import { LEDGER_HANDLE } from '../../src/daemon/engine/ledger.ts';
+import { methodDefinition } from '../../src/shared/grpc.ts';
 import { mapShared } from '../../src/sys/memory.ts';
 import { withCustodian } from '../fixtures/custodian-peer.ts';
 import { currentPid, eventually, type TestDaemon } from '../fixtures/daemon.ts';
@@ -278,14 +280,26 @@ describe('when the broker dies', () => {
   it('a call that its caller has given up is taken back', async () => {
     const started = await start('[devices.null0]\ndriver = "null"\n');
     const connection = await open(started);
-    const client = await RawClient.open(started.runtimeDir, 16, 300);
+    const client = await RawClient.open(started.runtimeDir);
+    const used = async (count: number): Promise<boolean> =>
+      JSON.stringify((await connection.status()).usage).includes(`"queues","used":${count}`);
     const engine = currentPid(started, 'engine');
-    const { channel } = client;
     process.kill(engine, 'SIGSTOP');
-    const given = client.control.call('RequestQueue', { channel, algorithm: 'nop' }, 'request a queue');
-    await expect(given).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const { path, requestSerialize, responseDeserialize } = methodDefinition('RequestQueue');
+    const request = { channel: client.channel, algorithm: 'nop' };
+    const given = await new Promise<ServiceError | null>((resolve) => {
+      const call = client.control.client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        resolve,
+      );
+      void eventually('it is with the engine', () => used(1)).finally(() => call.cancel());
+    });
+    expect(given?.code).toBe(status.CANCELLED);
     process.kill(engine, 'SIGCONT');
-    await started.logged(/"msg":"queue granted"[^]*"msg":"queue released"/);
+    await eventually('it is given back', () => used(0));
     expect(await connection.queues()).toEqual([]);
     client.close();
   });
