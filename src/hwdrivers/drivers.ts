@@ -41,8 +41,8 @@ export interface DriverEntry {
   readonly ports: number;
   /** The longest that one request may run, milliseconds. */
   readonly requestMillisMax: number;
-  /** Completions tell no device time that is worth measuring. */
-  readonly isFree: boolean;
+  /** It completes each request while it takes it, in no time that is worth measuring: nothing ever waits for it. */
+  readonly completesAtOnce: boolean;
   /** Its ports compute on this host's processors. */
   readonly usesCores: boolean;
   /** Reaching memory costs: it reaches the regions of those channels that have queues on it. */
@@ -67,7 +67,7 @@ export function driverEntry(
       algorithms: nullDriver.algorithms,
       ports: 1,
       requestMillisMax: 1_000,
-      isFree: true,
+      completesAtOnce: true,
       usesCores: false,
       reachesOnDemand: false,
       open: (_index, events) => openNullPort(events),
@@ -78,7 +78,7 @@ export function driverEntry(
     algorithms: softDriver.algorithms,
     ports: device.queues - device.reserve,
     requestMillisMax: device.request_millis_max,
-    isFree: false,
+    completesAtOnce: false,
     usesCores: true,
     reachesOnDemand: false,
     open: (index, events, lifeline) => openSoftPort(`${name}.${index}`, options, events, lifeline),
@@ -91,7 +91,7 @@ function spimdevEntry(device: Extract<DeviceOptions, { driver: 'spimdev' }>, hos
     algorithms: [device.algorithm],
     ports: device.queues - device.reserve,
     requestMillisMax: device.request_millis_max,
-    isFree: false,
+    completesAtOnce: false,
     usesCores: false,
     reachesOnDemand: true,
     open: (_index, events) => {

@@ -112,7 +112,7 @@ class SimulatedDevice extends Dispatcher<SimulatedQueue, SimulatedPort> {
     SchedulerClass: SchedulerClass | undefined,
     onBegin: (port: SimulatedPort) => void,
   ) {
-    super(false, SchedulerClass);
+    super(SchedulerClass);
     this.#onBegin = onBegin;
     for (let index = 0; index < portCount; index++) this.ports.push(new SimulatedPort(PORT_DEPTH));
   }

@@ -121,6 +121,8 @@ const QUEUED = LEDGER_QUEUED;
 const POSTED = LEDGER_POSTED;
 const SHIFT = INDEX_SHIFT;
 const LEDGERED_TAIL = L_COMPLETION_TAIL;
+/** What `#takeOne` answers for a request that is in its queue now; else the status that it is completed with. */
+const ACCEPTED = -1;
 /** The journal's bit between QUEUED and STARTED. */
 const STARTED_BIT = 1;
 
@@ -247,8 +249,8 @@ export class Channel {
         return this.#violate(CORRUPT_RING);
       }
       const status = this.#takeOne(slot);
-      if (status === 0) accepted += 1;
-      else this.#refuse(slot, status);
+      if (status === ACCEPTED) accepted += 1;
+      else this.#answer(slot, status);
     }
     if (taken < count) end.announceTaking(0);
     this.inFlight -= count - accepted;
@@ -264,7 +266,8 @@ export class Channel {
 
   /**
    * Reads a slot once, into locals and the row: what the client writes there from now on has no effect. Only what
-   * the operation uses is read. Returns 0, the request then being in its queue, or why it is refused.
+   * the operation uses is read. Returns ACCEPTED, the request then being in its queue; 0, if it is done already; or why it
+   * is refused.
    */
   #takeOne(slot: number): number {
     if (isInFlight(this.journal[slot] as number)) return SLOT_BUSY;
@@ -299,18 +302,21 @@ export class Channel {
       if (queue.device.refusesAsTooLong(queue, slot)) return TOO_LARGE;
     }
     if (this.tenant.hasRates) this.tenant.spend(this.requestBytes(slot));
+    if (queue.device.completesAtOnce) {
+      queue.device.runAtOnce(queue, slot);
+      return 0;
+    }
     // Last, when the row is whole: from here on it is in flight, for the next engine too.
     this.journal[slot] = QUEUED | ((this.end.submissionHead - 1) << SHIFT);
     queue.inFlight += 1;
     queue.device.submit(queue, slot);
-    return 0;
+    return ACCEPTED;
   }
 
-  #refuse(slot: number, status: number): void {
-    // Too much or too large is a client in a hurry, not a broken one, and a client may change its mind.
-    if (status !== QUEUE_FULL && status !== TOO_LARGE && status !== CANCELLED) this.#malformedInRow += 1;
-    this.tenant.chargeRubbish(1);
-    if (this.tenant.hasRates) this.tenant.spend(0);
+  /** Completes an entry that never was in flight: it is done already, or was refused. */
+  #answer(slot: number, status: number): void {
+    if (status === 0) this.#malformedInRow = 0;
+    else this.#chargeRefused(status);
     const isBusy = status === SLOT_BUSY;
     // A busy slot's row belongs to the request in flight; the cookie is the client's own, so it may be read late.
     const from = isBusy ? this.end.words : this.rows;
@@ -319,6 +325,13 @@ export class Channel {
     // Taken and completed by one store.
     this.#head[LEDGERED_TAIL] = this.end.completionTail;
     this.#notePosted();
+  }
+
+  #chargeRefused(status: number): void {
+    // Too much or too large is a client in a hurry, not a broken one, and a client may change its mind.
+    if (status !== QUEUE_FULL && status !== TOO_LARGE && status !== CANCELLED) this.#malformedInRow += 1;
+    this.tenant.chargeRubbish(1);
+    if (this.tenant.hasRates) this.tenant.spend(0);
   }
 
   /** The row's last request had session and ranges; this one has none. */

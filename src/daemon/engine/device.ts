@@ -85,7 +85,7 @@ export class Device extends Dispatcher<Queue, DevicePort> {
 
   /** `lifeline`: a descriptor for processes of its ports to hold. */
   constructor(description: DeviceDescription, clock: Clock, events: DeviceEvents, lifeline: Descriptor) {
-    super(description.isFree);
+    super();
     this.description = description;
     this.#clock = clock;
     this.#events = events;
@@ -209,10 +209,23 @@ export class Device extends Dispatcher<Queue, DevicePort> {
    * nothing that may run is thought less so with each refusal, or it would be refused for good.
    */
   refusesAsTooLong(queue: Queue, slot: number): boolean {
-    if (this.isFree || this.estimate(queue, slot) <= queue.channel.tenant.limits.requestNanosMax)
-      return false;
+    if (this.estimate(queue, slot) <= queue.channel.tenant.limits.requestNanosMax) return false;
     this.doubt(queue.flow);
     return true;
+  }
+
+  get completesAtOnce(): boolean {
+    return this.description.completesAtOnce;
+  }
+
+  /** Of such a device: runs a request from beginning to end. */
+  runAtOnce(queue: Queue, slot: number): void {
+    const [port] = this.ports;
+    const outcome = port?.send(queue, slot, 0, this.#completion);
+    assert(outcome === SEND_DONE, 'the device completes at once');
+    this.completed += 1;
+    queue.completed += 1;
+    queue.usage.completed(queue.channel.requestBytes(slot), 0, true);
   }
 
   /** Takes a request into its queue, from where `dispatch` takes it. */

@@ -62,7 +62,6 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
   readonly scheduler: Scheduler<Queue>;
   protected readonly ports: Port[] = [];
   readonly #costs = new Costs();
-  readonly isFree: boolean;
   #longestNanos = 0;
   /** Requests that were running when an engine died: each runs again alone, before all others. */
   readonly #suspects: Suspect<Queue>[] = [];
@@ -72,9 +71,8 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
   readonly #parked = new Set<Queue>();
   readonly #parkedSuspects: Suspect<Queue>[] = [];
 
-  /** `isFree`: completions tell no device time. `SchedulerClass`: the simulation has worse ones, to tell the difference. */
-  constructor(isFree: boolean, SchedulerClass: typeof Scheduler<Queue> = Scheduler<Queue>) {
-    this.isFree = isFree;
+  /** `SchedulerClass`: the simulation has worse ones, to tell the difference. */
+  constructor(SchedulerClass: typeof Scheduler<Queue> = Scheduler<Queue>) {
     this.scheduler = new SchedulerClass((queue) => this.estimate(queue, queue.firstSlot));
   }
 
@@ -104,8 +102,7 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
       if (port !== undefined) {
         const nanos = this.estimate(queue, slot);
         if (isSent(this.send(port, queue, slot, nanos))) {
-          // Where nothing costs anything there is nothing to remember of what nobody had to wait for.
-          if (!this.isFree) scheduler.served(queue.flow, nanos);
+          scheduler.served(queue.flow, nanos);
           return;
         }
       }
@@ -202,7 +199,6 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
 
   /** Estimated device time of a request, nanoseconds. */
   estimate(queue: Queue, slot: number): number {
-    if (this.isFree) return FLOOR_NANOS;
     const nanos = this.#costs.estimate(this.operationOf(queue, slot), this.bytesOf(queue, slot));
     return nanos * queue.flow.slowness;
   }
@@ -220,7 +216,6 @@ export abstract class Dispatcher<Queue extends DispatchQueue, Port extends PortL
     measuredNanos: number,
     isGood: boolean,
   ): void {
-    if (this.isFree) return;
     const nanos = Math.max(measuredNanos, FLOOR_NANOS);
     this.scheduler.settle(queue.flow, chargedNanos, nanos);
     // A failed one ended early: it tells nothing of the others, and must not make them look cheap.

@@ -47,7 +47,7 @@ class TestDispatcher extends Dispatcher<TestQueue, PortLoad> {
   readonly pending = new Set<number>();
 
   constructor(portCount = 1, depth = 1_000) {
-    super(false);
+    super();
     for (let index = 0; index < portCount; index++) {
       const port = new PortLoad(depth);
       port.isReady = true;
