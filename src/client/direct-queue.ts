@@ -92,7 +92,7 @@ export class DirectQueue {
     const tag = this.#freeTags.at(-1);
     if (tag === undefined) return false;
     const cookie = request.cookie ?? 0;
-    writeRequest(this.#row, this.#rowBytes, 0, ROW_PARAMETERS, 0, request, cookie);
+    writeRequest(this.#row, this.#rowBytes, 0, ROW_PARAMETERS, 0, request);
     const answer = this.#hardware.send(this.#row, 0, tag, this.#completion);
     if (answer === SEND_FULL || answer === SEND_PENDING) return false;
     if (answer === SEND_DONE) {

@@ -23,7 +23,7 @@ import { PARAMETER_TAG_BYTES, PARAMETER_TAG_OFFSET } from '../shared/operations.
 import { Doorbell } from '../sys/doorbell.ts';
 import type { Fd } from '../sys/fd.ts';
 import { checkSealed, type Mapping, mapShared } from '../sys/memory.ts';
-import type { Queue } from './queue.ts';
+import type { Promised, Queue } from './queue.ts';
 import { type Completion, type Request, writeRequest } from './request.ts';
 import type { OnEnded, RequestPath } from './request-path.ts';
 
@@ -44,7 +44,7 @@ const SPIN_POLLS = 2_000;
 const PUBLISH_MAX = 64;
 /** A wait that took longer would not have been saved by spinning, milliseconds. */
 const SHORT_WAIT_MILLIS = 0.1;
-/** Turns of the event loop without a completion before the loop is left to watch the doorbell. */
+/** Turns of the event loop without a completion before the loop is left to watch the doorbell, at most. */
 const IDLE_TURNS_MAX = 20;
 
 export class FastPath implements RequestPath {
@@ -54,12 +54,12 @@ export class FastPath implements RequestPath {
   readonly #bytes: Buffer;
   readonly #doorbell: Doorbell;
   readonly #onEnded: OnEnded;
-  /** The queue of each slot in flight. */
+  /** The queue of each slot: of its request in flight, or of the one before. */
   readonly #owners: (Queue | undefined)[];
   /** Whether the operation in a slot returns a tag in its parameter area. */
   readonly #hasTag: Uint8Array;
-  /** Whether the request in a slot has a promise. */
-  readonly #isPromised: Uint8Array;
+  /** The promise of the request in each slot, where it has one. */
+  readonly #promised: (Promised | undefined)[];
   #inFlight = 0;
   /** Sent but not shown to the engine yet; below PUBLISH_MAX. */
   #unpublished = 0;
@@ -68,6 +68,9 @@ export class FastPath implements RequestPath {
   readonly #listeners = new Set<Queue>();
   #isTurnScheduled = false;
   #idleTurns = 0;
+  /** As many as lately would have saved the watching. */
+  #idleTurnsMax = IDLE_TURNS_MAX;
+  #watchedFromMillis = 0;
   #spinPolls = SPIN_POLLS;
   #isEnded = false;
 
@@ -93,10 +96,10 @@ export class FastPath implements RequestPath {
     this.#end = new ClientEnd(this.#words, geometry);
     this.#owners = Array.from({ length: geometry.slots });
     this.#hasTag = new Uint8Array(geometry.slots);
-    this.#isPromised = new Uint8Array(geometry.slots);
+    this.#promised = Array.from({ length: geometry.slots });
     this.#onEnded = onEnded;
     this.#doorbell = new Doorbell(doorbell, {
-      onRing: () => this.#schedule(),
+      onRing: () => this.#wake(),
       onHangUp: () => this.#finish(),
     });
     this.#doorbell.keepAlive(false);
@@ -107,7 +110,7 @@ export class FastPath implements RequestPath {
   }
 
   /** Sends one request; false if no slot is free or the channel has ended. */
-  send(queue: Queue, request: Request, cookie: number, isPromised: boolean): boolean {
+  send(queue: Queue, request: Request, promised: Promised | undefined): boolean {
     if (this.#isEnded) return false;
     const slot = this.#end.takeSlot();
     if (slot === -1) return false;
@@ -119,15 +122,16 @@ export class FastPath implements RequestPath {
         this.#end.parameterWord(slot),
         queue.number,
         request,
-        cookie,
       );
-      this.#hasTag[slot] = operation.resultBytes > 0 ? 1 : 0;
+      const hasTag = operation.resultBytes > 0 ? 1 : 0;
+      if (this.#hasTag[slot] !== hasTag) this.#hasTag[slot] = hasTag;
     } catch (error) {
       this.#end.giveBack(slot);
       throw error;
     }
-    this.#owners[slot] = queue;
-    this.#isPromised[slot] = isPromised ? 1 : 0;
+    // Mostly they are what they were; a load is cheaper than a store, of which many wait here for other processors' lines.
+    if (this.#owners[slot] !== queue) this.#owners[slot] = queue;
+    if (promised !== undefined) this.#promised[slot] = promised;
     this.#inFlight += 1;
     this.#end.push(slot);
     this.#unpublished += 1;
@@ -172,15 +176,15 @@ export class FastPath implements RequestPath {
       const slot = words[word + SLOT] as number;
       const owner = owners[slot];
       assert(owner !== undefined, 'the daemon completes what was submitted');
-      const isPromised = this.#isPromised[slot] !== 0;
-      const isOwn = owner === queue && !isPromised;
-      const completion = isOwn ? (into[at + count] as Completion) : owner.nextCompletion(isPromised);
+      const promised = this.#promised[slot];
+      const isOwn = owner === queue && promised === undefined;
+      const completion = isOwn ? (into[at + count] as Completion) : owner.nextCompletion(promised);
       this.#read(word, slot, completion);
       assert(end.reap(word), 'a slot completes once');
-      owners[slot] = undefined;
+      if (promised !== undefined) this.#promised[slot] = undefined;
       reaped += 1;
       if (isOwn) count += 1;
-      else owner.accept(completion, isPromised);
+      else owner.accept(completion, promised);
     }
     this.#inFlight -= reaped;
     if (reaped > 0) end.publishReaped();
@@ -239,6 +243,13 @@ export class FastPath implements RequestPath {
     this.#listeners.delete(queue);
   }
 
+  /** The event loop has heard the doorbell. */
+  #wake(): void {
+    const isShort = performance.now() - this.#watchedFromMillis < SHORT_WAIT_MILLIS;
+    this.#idleTurnsMax = isShort ? IDLE_TURNS_MAX : Math.max(1, this.#idleTurnsMax >> 2);
+    this.#schedule();
+  }
+
   #schedule(): void {
     this.#idleTurns = 0;
     if (this.#listeners.size > 0) this.#scheduleTurn();
@@ -261,7 +272,8 @@ export class FastPath implements RequestPath {
       this.#doorbell.keepAlive(false);
       return;
     }
-    if (this.#idleTurns >= IDLE_TURNS_MAX && this.#end.prepareSleep()) {
+    if (this.#idleTurns >= this.#idleTurnsMax && this.#end.prepareSleep()) {
+      this.#watchedFromMillis = performance.now();
       this.#doorbell.keepAlive(true);
       return;
     }
@@ -283,9 +295,9 @@ export class FastPath implements RequestPath {
     this.#isEnded = true;
     const notTaken = this.#end.slotsAfter(Atomics.load(this.#words, W_SUBMISSION_HEAD));
     for (const [slot, owner] of this.#owners.entries()) {
-      if (owner === undefined) continue;
-      const isPromised = this.#isPromised[slot] !== 0;
-      const completion = owner.nextCompletion(isPromised);
+      if (owner === undefined || !this.#end.isTaken(slot)) continue;
+      const promised = this.#promised[slot];
+      const completion = owner.nextCompletion(promised);
       completion.status = INTERRUPTED;
       completion.code = 'INTERRUPTED';
       completion.produced = 0;
@@ -294,9 +306,10 @@ export class FastPath implements RequestPath {
       completion.cookie = (this.#words[this.#end.slotWord(slot) + R_COOKIE_LOW] as number) >>> 0;
       completion.ran = notTaken.has(slot) ? 'no' : 'maybe';
       completion.tag = undefined;
-      owner.accept(completion, isPromised);
+      owner.accept(completion, promised);
     }
     this.#owners.fill(undefined);
+    this.#promised.fill(undefined);
     this.#inFlight = 0;
     this.#doorbell.close();
     const listeners = [...this.#listeners];

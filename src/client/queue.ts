@@ -25,7 +25,8 @@ export interface QueueOwner {
 /** A request that was lost when it may have run is sent again so often, where that does no harm. */
 const REPEATS_MAX = 3;
 
-interface Pending {
+/** A request with a promise. The way to the daemon carries it along, and back with the completion. */
+export interface Promised {
   readonly request: Request;
   /** How often it was sent again when it may have run. */
   repeats: number;
@@ -57,11 +58,10 @@ export class Queue {
   readonly #ready: Completion[] = [];
   #readyHead = 0;
   #readyCount = 0;
-  /** Promises of requests in flight, by the cookie that stands for each while it is under way. */
-  readonly #pending = new Map<number, Pending>();
-  #nextCookie = 0;
+  /** Requests in flight that have a promise. */
+  #promisedInFlight = 0;
   /** Requests that wait for room, in order. */
-  #waiting: Pending[] = [];
+  #waiting: Promised[] = [];
 
   /** For Connection only. */
   constructor(owner: QueueOwner, grant: QueueGrant) {
@@ -106,15 +106,15 @@ export class Queue {
    * Throws INVALID_ARGUMENT for a request that can't be written down, RELEASED after `release`.
    */
   send(request: Request): boolean {
-    return this.#send(request, request.cookie ?? 0, false);
+    return this.#send(request, undefined);
   }
 
-  #send(request: Request, cookie: number, isPromised: boolean): boolean {
+  #send(request: Request, promised: Promised | undefined): boolean {
     this.#owner.checkOpen();
     if (this.#isReleased) throw this.#released('send a request');
     if (this.#inFlight >= this.depth) return false;
     const path = this.#owner.path();
-    if (path === undefined || !path.send(this, request, cookie, isPromised)) return false;
+    if (path === undefined || !path.send(this, request, promised)) return false;
     this.#inFlight += 1;
     return true;
   }
@@ -173,32 +173,29 @@ export class Queue {
    */
   submit(request: Request): Promise<Completion> {
     return new Promise((resolve, reject) => {
-      const pending = { request, repeats: 0, resolve, reject };
-      if (this.#waiting.length === 0 && this.#start(pending)) return;
-      this.#waiting.push(pending);
+      const promised = { request, repeats: 0, resolve, reject };
+      if (this.#waiting.length === 0 && this.#start(promised)) return;
+      this.#waiting.push(promised);
       this.#owner.path()?.listen(this);
     });
   }
 
   /** False when there is no room at the moment. A request that can never be sent rejects at once. */
-  #start(pending: Pending): boolean {
-    const { request } = pending;
-    const cookie = this.#nextCookie;
+  #start(promised: Promised): boolean {
     try {
-      if (!this.#send(request, cookie, true)) return false;
+      if (!this.#send(promised.request, promised)) return false;
     } catch (error) {
-      pending.reject(error as WarpError);
+      promised.reject(error as WarpError);
       return true;
     }
-    this.#nextCookie = (cookie + 1) >>> 0;
-    this.#pending.set(cookie, pending);
-    if (this.#pending.size === 1) this.#owner.path()?.listen(this);
+    this.#promisedInFlight += 1;
+    if (this.#promisedInFlight === 1) this.#owner.path()?.listen(this);
     return true;
   }
 
   /** For RequestPath only: the object that a completion of this queue goes into; follow with `accept`. */
-  nextCompletion(isPromised: boolean): Completion {
-    if (isPromised) return emptyCompletion();
+  nextCompletion(promised: Promised | undefined): Completion {
+    if (promised !== undefined) return emptyCompletion();
     const at = (this.#readyHead + this.#readyCount) % this.depth;
     for (let index = this.#ready.length; index <= at; index++) this.#ready.push(emptyCompletion());
     return present(this.#ready[at], 'the object just made');
@@ -208,17 +205,14 @@ export class Queue {
    * For RequestPath only: the object of `nextCompletion` was filled in. `isHarmless`: running the request once more
    * would change nothing but its output.
    */
-  accept(completion: Completion, isPromised: boolean, isHarmless = false): void {
-    if (!isPromised) {
+  accept(completion: Completion, promised: Promised | undefined, isHarmless = false): void {
+    if (promised === undefined) {
       this.#readyCount += 1;
       return;
     }
-    const { cookie } = completion;
-    const pending = present(this.#pending.get(cookie), 'the promise of a request that was submitted');
-    this.#pending.delete(cookie);
+    this.#promisedInFlight -= 1;
     this.#inFlight -= 1;
-    completion.cookie = pending.request.cookie ?? 0;
-    this.#settle(pending, completion, isHarmless);
+    this.#settle(promised, completion, isHarmless);
   }
 
   #dropReady(): void {
@@ -229,21 +223,21 @@ export class Queue {
   /** For RequestPath only: promises may have been settled, so there may be room for what waits. */
   afterTurn(): void {
     this.#pump();
-    if (this.#pending.size === 0 && this.#waiting.length === 0) this.#owner.path()?.ignore(this);
+    if (this.#promisedInFlight === 0 && this.#waiting.length === 0) this.#owner.path()?.ignore(this);
   }
 
-  #settle(pending: Pending, completion: Completion, isHarmless: boolean): void {
+  #settle(promised: Promised, completion: Completion, isHarmless: boolean): void {
     const { code, ran } = completion;
-    const mayRepeat = ran === 'no' || (isHarmless && pending.repeats < REPEATS_MAX);
+    const mayRepeat = ran === 'no' || (isHarmless && promised.repeats < REPEATS_MAX);
     if (code === 'OK') {
-      pending.resolve(completion);
+      promised.resolve(completion);
     } else if (code === 'INTERRUPTED' && mayRepeat && !this.#isReleased) {
       // It has not run, or that does no harm: it is sent again as if nothing had happened.
-      if (ran !== 'no') pending.repeats += 1;
-      this.#waiting.push(pending);
+      if (ran !== 'no') promised.repeats += 1;
+      this.#waiting.push(promised);
     } else {
-      const operation = `run "${pending.request.operation}" on ${this.#device}`;
-      pending.reject(
+      const operation = `run "${promised.request.operation}" on ${this.#device}`;
+      promised.reject(
         new WarpError(errorCode(completion.status), { operation, ran: ran === 'yes' ? undefined : ran }),
       );
     }
@@ -252,7 +246,7 @@ export class Queue {
   /** There may be room again. */
   #pump(): void {
     while (this.#waiting.length > 0) {
-      if (!this.#start(this.#waiting[0] as Pending)) return;
+      if (!this.#start(this.#waiting[0] as Promised)) return;
       this.#waiting.shift();
     }
   }
@@ -262,14 +256,12 @@ export class Queue {
     this.#number = number;
     this.#device = device;
     this.#pump();
-    if (this.#pending.size > 0 || this.#waiting.length > 0) this.#owner.path()?.listen(this);
+    if (this.#promisedInFlight > 0 || this.#waiting.length > 0) this.#owner.path()?.listen(this);
   }
 
   /** For Connection only: the connection is over, and with it what waits. */
   fail(error: WarpError): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
   }
 
   /** Gives the queue back. What the device doesn't hold yet fails as CANCELLED. Calling it again does nothing. */

@@ -2,7 +2,7 @@
 // stream (stream-path.ts).
 
 import type { ErrorCode } from '../shared/errors.ts';
-import type { Queue } from './queue.ts';
+import type { Promised, Queue } from './queue.ts';
 import type { Completion, Request } from './request.ts';
 
 /** Called when the way is over and everything in flight has been given a code. */
@@ -10,8 +10,8 @@ export type OnEnded = (reason: ErrorCode) => void;
 
 export interface RequestPath {
   readonly isEnded: boolean;
-  /** Sends one request; false if there is no room for it or the way is over. */
-  send(queue: Queue, request: Request, cookie: number, isPromised: boolean): boolean;
+  /** Sends one request, for which there may be a promise; false if there is no room for it or the way is over. */
+  send(queue: Queue, request: Request, promised: Promised | undefined): boolean;
   /**
    * Reaps completions until `wanted` of `queue` were put into `into`, or there are no more; those of promises and of
    * other queues go to them. Returns how many it put.

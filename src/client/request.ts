@@ -2,22 +2,21 @@
 
 import {
   R_AUXILIARY_REGION,
-  R_COOKIE_HIGH,
   R_COOKIE_LOW,
   R_DESTINATION_REGION,
-  R_FLAGS,
   R_OPERATION,
   R_QUEUE,
-  R_RESERVED,
   R_SESSION,
   R_SOURCE_REGION,
 } from '../shared/channel/layout.ts';
 import { type ErrorCode, WarpError } from '../shared/errors.ts';
 import {
   GCM_IV_BYTES,
+  OPERATION_NUMBERS,
   type Operation,
   type OperationName,
   operations,
+  operationsByNumber,
   PARAMETER_IV_BYTES,
   PARAMETER_IV_OFFSET,
   PARAMETER_PATTERN_BYTES,
@@ -32,13 +31,10 @@ import type { Session } from './session.ts';
 const OPERATION = R_OPERATION;
 const QUEUE = R_QUEUE;
 const SESSION = R_SESSION;
-const FLAGS = R_FLAGS;
 const COOKIE_LOW = R_COOKIE_LOW;
-const COOKIE_HIGH = R_COOKIE_HIGH;
 const SOURCE_REGION = R_SOURCE_REGION;
 const DESTINATION_REGION = R_DESTINATION_REGION;
 const AUXILIARY_REGION = R_AUXILIARY_REGION;
-const RESERVED = R_RESERVED;
 
 /** A part of a region. */
 export interface Range {
@@ -101,9 +97,20 @@ export function emptyCompletion(): Completion {
   };
 }
 
+/** By number: operations that have nothing but a queue and a cookie. */
+const isBare = new Uint8Array(OPERATION_NUMBERS);
+for (const operation of operationsByNumber) {
+  if (operation === undefined) continue;
+  const { number, ranges, session, parameterBytes } = operation;
+  const { source, destination, auxiliary } = ranges;
+  const hasRange = source || destination || auxiliary !== 'no';
+  isBare[number] = hasRange || session !== 'none' || parameterBytes > 0 ? 0 : 1;
+}
+
 /**
- * Writes all words of a slot, whose last request may have used others: the request at word `at`, its parameters at
- * word `parametersAt`. `bytes` and `words` are the same memory.
+ * Writes those words of a slot that the daemon reads for the operation: the request at word `at`, its parameters at word
+ * `parametersAt`. Each is a store to memory that the engine's processor has, so there are no more than that: flags, cookieHigh
+ * and the reserved word stay 0. `bytes` and `words` are the same memory.
  */
 export function writeRequest(
   words: Int32Array,
@@ -112,20 +119,17 @@ export function writeRequest(
   parametersAt: number,
   queueNumber: number,
   request: Request,
-  cookie: number,
 ): Operation {
   const operation = operations[request.operation] as Operation | undefined;
   if (operation === undefined) throw unknownOperation(request.operation);
   words[at + OPERATION] = operation.number;
   words[at + QUEUE] = queueNumber;
+  words[at + COOKIE_LOW] = request.cookie ?? 0;
+  if (isBare[operation.number] === 1) return operation;
   words[at + SESSION] = request.session === undefined ? 0 : request.session.number;
-  words[at + FLAGS] = 0;
-  words[at + COOKIE_LOW] = cookie;
-  words[at + COOKIE_HIGH] = 0;
   writeRange(words, at + SOURCE_REGION, request.source);
   writeRange(words, at + DESTINATION_REGION, request.destination);
   writeRange(words, at + AUXILIARY_REGION, request.auxiliary);
-  words[at + RESERVED] = 0;
   if (operation.parameterBytes > 0) writeParameters(operation, bytes, parametersAt * 4, request);
   return operation;
 }

@@ -18,7 +18,7 @@ import {
 import { brokerService, fromServiceError } from '../shared/grpc.ts';
 import { type Operation, operations } from '../shared/operations.ts';
 import type { Control } from './control.ts';
-import type { Queue } from './queue.ts';
+import type { Promised, Queue } from './queue.ts';
 import { type Completion, parametersOf, type Range, type Request, unknownOperation } from './request.ts';
 import type { OnEnded, RequestPath } from './request-path.ts';
 
@@ -44,7 +44,7 @@ export function beginExchange({ client }: Control): ExchangeCall {
 interface Entry {
   readonly queue: Queue;
   readonly cookie: number;
-  readonly isPromised: boolean;
+  readonly promised: Promised | undefined;
   /** Where its output goes. */
   readonly output: Buffer | undefined;
   received: number;
@@ -97,7 +97,7 @@ export class StreamPath implements RequestPath {
     return this.#isEnded;
   }
 
-  send(queue: Queue, request: Request, cookie: number, isPromised: boolean): boolean {
+  send(queue: Queue, request: Request, promised: Promised | undefined): boolean {
     if (this.#isEnded || this.#isFull || this.#entries.size >= this.#slots) return false;
     const operation = operations[request.operation] as Operation | undefined;
     if (operation === undefined) throw unknownOperation(request.operation);
@@ -114,14 +114,15 @@ export class StreamPath implements RequestPath {
       ...parametersOf(operation, request),
       ...(output === undefined || output === 'out of range' ? {} : { destination: { bytes: output.length } }),
     };
+    const { cookie = 0 } = request;
     const isWritten = false;
     if (source === 'out of range' || auxiliary === 'out of range' || output === 'out of range') {
-      const entry = { queue, cookie, isPromised, output: undefined, received: 0, isWritten };
+      const entry = { queue, cookie, promised, output: undefined, received: 0, isWritten };
       this.#entries.set(wire.id, entry);
       setImmediate(() => this.#failLocally(wire.id, errorNumber('OUT_OF_RANGE')));
       return true;
     }
-    this.#entries.set(wire.id, { queue, cookie, isPromised, output, received: 0, isWritten });
+    this.#entries.set(wire.id, { queue, cookie, promised, output, received: 0, isWritten });
     this.#write(wire, source, auxiliary);
     return true;
   }
@@ -201,8 +202,8 @@ export class StreamPath implements RequestPath {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
-    const { queue, isPromised } = entry;
-    const completion = queue.nextCompletion(isPromised);
+    const { queue, promised } = entry;
+    const completion = queue.nextCompletion(promised);
     const { status, tag = [] } = outcome;
     completion.status = status;
     completion.code = status === 0 ? 'OK' : errorCode(status);
@@ -213,7 +214,7 @@ export class StreamPath implements RequestPath {
     completion.ran = outcome.ran;
     completion.tag = tag.length === 0 ? undefined : Buffer.from(tag);
     // What it reads went with it, and its output has not begun to come: it may run again.
-    queue.accept(completion, isPromised, entry.received === 0);
+    queue.accept(completion, promised, entry.received === 0);
   }
 
   #failLocally(id: number, status: number): void {

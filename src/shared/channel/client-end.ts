@@ -78,6 +78,11 @@ export class ClientEnd {
     return Atomics.load(this.words, W_CLOSED);
   }
 
+  /** Whether the slot was taken, and its completion not reaped. */
+  isTaken(slot: number): boolean {
+    return this.#isFree[slot] === 0;
+  }
+
   /** Takes a free slot to fill it; -1 if there is none. Follow with `push` or `giveBack`. */
   takeSlot(): number {
     if (this.#freeCount === 0) return -1;
