@@ -135,11 +135,12 @@ export class Engine {
     const endMillis = now + TURN_MILLIS;
     let hasWorked = false;
     for (let round = 1; !this.#isAsleep; round++) {
-      if (this.#round() > 0) hasWorked = true;
-      if (round % ROUNDS_PER_CLOCK !== 0) continue;
+      const isIdle = this.#round() === 0;
+      if (!isIdle) hasWorked = true;
+      if (round % ROUNDS_PER_CLOCK !== 0 && !(isIdle && this.#sharesCores())) continue;
       now = this.#readClock();
       if (hasWorked) this.#lastWorkMillis = now;
-      else if (now - this.#lastWorkMillis >= this.#spinLimitMillis()) this.#sleep(now);
+      else if (now - this.#lastWorkMillis >= this.#spinMillis || this.#sharesCores()) this.#sleep(now);
       hasWorked = false;
       if (now >= endMillis) break;
     }
@@ -161,10 +162,10 @@ export class Engine {
   }
 
   /** Spinning beside as many busy soft workers as there are other cores only takes the time from them. */
-  #spinLimitMillis(): number {
+  #sharesCores(): boolean {
     let busy = 0;
     for (const device of this.devices) if (device.description.usesCores) busy += device.busyPorts;
-    return busy < this.#cores - 1 ? this.#spinMillis : 0;
+    return busy >= this.#cores - 1;
   }
 
   /** Visits everything once; returns how many requests were moved. */

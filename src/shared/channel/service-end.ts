@@ -161,8 +161,18 @@ export class ServiceEnd {
 
   /** Shows all posted completions to the client; true if it sleeps and the caller must ring, once. */
   publish(): boolean {
+    this.show();
+    return this.mustRing();
+  }
+
+  /** The first half of `publish`, for who rings later: a client that is awake sees them. */
+  show(): void {
+    Atomics.store(this.words, W_COMPLETION_TAIL, this.#completionTail);
+  }
+
+  /** The other half. */
+  mustRing(): boolean {
     const { words } = this;
-    Atomics.store(words, W_COMPLETION_TAIL, this.#completionTail);
     // Sequentially consistent, as in ClientEnd.publish: the flag or the new tail is seen by the other side.
     return (
       Atomics.load(words, W_CLIENT_NEEDS_WAKEUP) !== 0 &&

@@ -1,8 +1,8 @@
 // AES-256 in GCM and CBC, by node:crypto (OpenSSL).
 //
-// Input is copied first: decryption reads it twice (for the tag, then for the text), and a client that changed it
-// in between would get text that nobody authenticated. Output is private until the tag or the padding was found
-// right.
+// Decryption copies its input first: it reads it twice (for the tag, then for the text), and a client that changed it
+// in between would get text that nobody authenticated. Encryption works in place: a client that writes meanwhile gets
+// some mixture encrypted. Output is private until it is whole, or the tag or the padding was found right.
 
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { present } from '../../../shared/assert.ts';
@@ -41,8 +41,8 @@ export function cipherHandlers(scratch: Scratch): CipherHandlers {
         return;
       }
       const cipher = createCipheriv('aes-256-gcm', keyOf(job), initialVector(job, GCM_IV_BYTES), GCM_OPTIONS);
-      cipher.setAAD(Buffer.from(job.auxiliary));
-      const text = cipher.update(privateSource(scratch, job));
+      cipher.setAAD(job.auxiliary);
+      const text = cipher.update(job.source);
       cipher.final(); // GCM's is empty; it computes the tag
       job.parameters.set(cipher.getAuthTag(), PARAMETER_TAG_OFFSET);
       deliver(text, job, outcome);
@@ -70,7 +70,7 @@ export function cipherHandlers(scratch: Scratch): CipherHandlers {
         return;
       }
       const cipher = createCipheriv('aes-256-cbc', keyOf(job), initialVector(job, PARAMETER_IV_BYTES));
-      const head = cipher.update(privateSource(scratch, job));
+      const head = cipher.update(job.source);
       deliver(Buffer.concat([head, cipher.final()]), job, outcome);
     },
 
