@@ -15,10 +15,11 @@ const START_MILLIS_MAX = 30_000;
 const STOP_MILLIS_MAX = 15_000;
 const LOG_TAIL_BYTES = 2_000;
 
-/** Which library the soft device uses: the fastest of the host, or node's own. */
-export type SoftBackend = 'auto' | 'node';
-/** `tenants`: the one in which clients say which tenant they are; `crowd`: the one with many idle queues. */
-export type DaemonKind = SoftBackend | 'tenants' | 'crowd';
+/**
+ * `auto`: with the fastest libraries of the host; `node`: with node's own; `single`: the one whose soft device has one worker, so that of two cores one is left for client and engine; `tenants`: in
+ * which clients say which tenant they are; `crowd`: with many idle queues.
+ */
+export type DaemonKind = 'auto' | 'node' | 'single' | 'tenants' | 'crowd';
 
 const CROWD = { channels: 1_000, slots: 64, queues: 10 };
 
@@ -71,6 +72,7 @@ function configOf(kind: DaemonKind): string {
   return (
     ['[devices.null0]', 'driver = "null"', '', '[devices.soft0]', 'driver = "soft"']
       .concat(kind === 'node' ? ['backend = "node"'] : [])
+      .concat(kind === 'single' ? ['queues = 1'] : [])
       // Some figures connect more clients than one user has by default.
       .concat('', '[limits]', 'channels = 20_000', 'shared_bytes = 68_719_476_736')
       .join('\n')

@@ -87,7 +87,7 @@ await serveTurns(
       expected += zlibBytes[index % blocks.length] ?? 0;
       return blockBytes;
     });
-    return { rate, ratePerWorker: rate / workers, outputShare: produced / expected };
+    return { rate, outputShare: produced / expected };
   },
   { workers: String(workers) },
 );
