@@ -180,7 +180,7 @@ export class FastPath implements RequestPath {
       const isOwn = owner === queue && promised === undefined;
       const completion = isOwn ? (into[at + count] as Completion) : owner.nextCompletion(promised);
       this.#read(word, slot, completion);
-      assert(end.reap(word), 'a slot completes once');
+      assert(end.reap(slot), 'a slot completes once');
       if (promised !== undefined) this.#promised[slot] = undefined;
       reaped += 1;
       if (isOwn) count += 1;
@@ -197,13 +197,13 @@ export class FastPath implements RequestPath {
     const words = this.#words;
     const status = words[word + STATUS] as number;
     completion.status = status;
-    completion.code = status === 0 ? 'OK' : errorCode(status);
+    completion.code = 'OK';
+    completion.ran = 'yes';
     completion.produced = words[word + PRODUCED] as number;
     completion.result = (words[word + RESULT] as number) >>> 0;
     completion.deviceNanos = (words[word + DEVICE_NANOS] as number) >>> 0;
     completion.cookie = (words[word + COOKIE_LOW] as number) >>> 0;
-    completion.ran = status === CANCELLED ? 'no' : 'yes';
-    if (status === INTERRUPTED) completion.ran = completion.result === RAN_NO ? 'no' : 'maybe';
+    if (status !== 0) tellFailure(completion);
     completion.tag = undefined;
     if (this.#hasTag[slot] === 0) return;
     const tagAt = this.#end.parameterWord(slot) * 4 + PARAMETER_TAG_OFFSET;
@@ -328,4 +328,12 @@ export class FastPath implements RequestPath {
   close(): void {
     this.#finish();
   }
+}
+
+/** What a status other than 0 says. */
+function tellFailure(completion: Completion): void {
+  const { status, result } = completion;
+  completion.code = errorCode(status);
+  if (status === CANCELLED || (status === INTERRUPTED && result === RAN_NO)) completion.ran = 'no';
+  else if (status === INTERRUPTED) completion.ran = 'maybe';
 }

@@ -107,7 +107,7 @@ describe('a channel between two processes', () => {
             throw new Error(`request ${cookie} in slot ${words[word + C_SLOT]} came twice or torn`);
           }
           seen[cookie] = 1;
-          client.reap(word);
+          client.reap(words[word + C_SLOT] as number);
           received += 1;
         }
         client.publishReaped();

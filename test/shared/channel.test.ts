@@ -79,7 +79,7 @@ describe('a channel', () => {
               const slot = words[word + C_SLOT] as number;
               expect(words[word + C_COOKIE_LOW]).toBe(words[client.slotWord(slot) + R_COOKIE_LOW]);
               expect(words[word + C_RESULT]).toBe((words[word + C_COOKIE_LOW] as number) + 1);
-              expect(client.reap(word)).toBe(true);
+              expect(client.reap(slot)).toBe(true);
               client.publishReaped();
               reaped += 1;
             }

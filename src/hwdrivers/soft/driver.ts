@@ -71,14 +71,15 @@ function open({ end, ring, controlMessages }: SoftTransport): SoftQueue {
       const at = end.peek();
       if (at === -1) return false;
       for (let word = 0; word < COMPLETION_WORDS; word++) completion[word] = words[at + word] as number;
-      const parameters = end.parameterWord((completion[C_SLOT] as number) & (slots - 1));
+      const slot = completion[C_SLOT] as number;
+      const parameters = end.parameterWord(slot & (slots - 1));
       const tag = (completion[C_COOKIE_LOW] as number) & (slots - 1);
       const results = resultWordsOfTag[tag] as number;
       for (let word = 0; word < results; word++) {
         completion[COMPLETION_WORDS + word] = words[parameters + word] as number;
       }
       completion[C_SLOT] = tag;
-      end.reap(at);
+      end.reap(slot);
       end.publishReaped();
       return true;
     },

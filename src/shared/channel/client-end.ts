@@ -12,7 +12,6 @@
 
 import { assert } from '../assert.ts';
 import {
-  C_SLOT,
   type ChannelGeometry,
   COMPLETION_WORDS,
   PARAMETER_WORDS,
@@ -27,7 +26,6 @@ import {
 
 // An imported binding is loaded from its module at each use; a constant of this module is compiled in, which the hot
 // path notices.
-const SLOT = C_SLOT;
 const ENTRY_WORDS = COMPLETION_WORDS;
 const SLOT_WORDS = REQUEST_WORDS;
 const AREA_WORDS = PARAMETER_WORDS;
@@ -155,11 +153,10 @@ export class ClientEnd {
   }
 
   /**
-   * Takes the oldest completion, at `completionWord`: its slot is free again. False if it names a slot that was not
-   * submitted, which the daemon never does. The peer sees the new head after `publishReaped`.
+   * Takes the oldest completion, which names `slot`: that is free again. False if it was not submitted, which the daemon
+   * never does. The peer sees the new head after `publishReaped`.
    */
-  reap(completionWord: number): boolean {
-    const slot = this.words[completionWord + SLOT] as number;
+  reap(slot: number): boolean {
     this.#completionHead = (this.#completionHead + 1) | 0;
     if (this.#isFree[slot] !== 0) return false;
     this.#free(slot);

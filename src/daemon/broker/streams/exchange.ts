@@ -382,7 +382,7 @@ class Exchange {
       ...(tag === undefined ? {} : { tag }),
       ...(status === 0 ? {} : { status, code: errorCode(status), ran: ranOf(status, result) }),
     };
-    end.reap(word);
+    end.reap(slot);
     this.#bySlot[slot] = undefined;
     this.#inSlots -= 1;
     const bytes = status === 0 ? Math.min(produced, pending.output.bytes) : 0;
