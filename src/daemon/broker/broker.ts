@@ -93,7 +93,7 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const service = new BrokerService({
     tenants,
     tokens,
-    host: new Host(readHostLimits()),
+    host: new Host(readHostLimits(), configuration),
     log,
     engine: whenEngineUp,
   });

@@ -140,6 +140,7 @@ export class BrokerService {
   /** Another configuration is in force: all accounts and the engine get its limits, nobody loses anything. */
   async reconfigure(configuration: Configuration): Promise<void> {
     this.#context.tenants.configure(configuration);
+    this.#context.host.configure(configuration);
     try {
       const engine = await this.#context.engine();
       await engine.call('configureTenants', { tenants: this.#context.tenants.forEngine() });
@@ -166,7 +167,7 @@ export class BrokerService {
     const engine = await this.#context.engine();
     const declared = request.tenant === '' ? undefined : request.tenant;
     const payer = this.#context.tenants.payerFor(caller, declared);
-    const client = this.clients.create(caller, payer.account, slots);
+    const client = this.clients.create(caller, payer.account, { slots, isHeld: isStream });
     try {
       const [memory, doorbell] = await this.#createChannel(client, engine, payer);
       client.attach(connection);
