@@ -7,6 +7,7 @@ import { type Caller, requireAdministrator } from './caller.ts';
 import type { Connection } from './connections.ts';
 import type { Overview } from './overview.ts';
 import type { EngineLink } from './lending.ts';
+import type { Queues } from './queues.ts';
 import type { BrokerService, CustodianLink } from './service.ts';
 
 /** How long a device may take to finish what it holds before the caller is told, milliseconds. */
@@ -20,11 +21,13 @@ export interface AdminContext {
 
 export class AdminService {
   readonly #service: BrokerService;
+  readonly #queues: Queues;
   readonly #overview: Overview;
   readonly #context: AdminContext;
 
-  constructor(service: BrokerService, overview: Overview, context: AdminContext) {
+  constructor(service: BrokerService, queues: Queues, overview: Overview, context: AdminContext) {
     this.#service = service;
+    this.#queues = queues;
     this.#overview = overview;
     this.#context = context;
   }
@@ -59,7 +62,7 @@ export class AdminService {
   ): Promise<GivenResponse<'Admin/DrainDevice'>> {
     const operation = `drain device "${device}"`;
     this.#check(caller, operation);
-    const devices = this.#service.deviceNames;
+    const devices = [...this.#service.devices.keys()];
     if (!devices.includes(device)) {
       const found = `no device "${device}"; there are ${devices.join(', ')}`;
       throw new WarpError('NO_SUCH_DEVICE', { operation, found });
@@ -79,7 +82,7 @@ export class AdminService {
     for (let taken = 0; ; ) {
       const engine = await this.#context.engine();
       const { queues, queuesLent, inFlight } = await engine.call('takeQueuesBack', { device });
-      for (const { channel, queue } of queues) this.#service.queueTakenBack(channel, queue);
+      for (const { channel, queue } of queues) this.#queues.takenBack(channel, queue);
       taken += queues.length;
       if (queuesLent === 0 && inFlight === 0) return taken;
       if (performance.now() > endMillis) {
@@ -111,7 +114,7 @@ export class AdminService {
       await engine.call('closeChannel', { channel, reason: 'REVOKED', graceMillis });
     } else {
       await engine.call('closeQueue', { channel, queue });
-      this.#service.queueTakenBack(channel, queue);
+      this.#queues.takenBack(channel, queue);
     }
     return {};
   }

@@ -151,6 +151,12 @@ export function takeNumber(from: Lent, number: number, code: ErrorCode, operatio
   return leased;
 }
 
+/** Unless it was released meanwhile, and the number perhaps given to another. */
+export function giveBack(lent: Lent, number: number, leased: Leased): void {
+  if (lent.get(number) === leased) lent.delete(number);
+  leased.release();
+}
+
 /** All clients, by number and by resume secret. */
 export class Clients {
   readonly #byId = new Map<number, Client>();

@@ -9,6 +9,7 @@ import type { WriteRegionResponse } from '../../../shared/gen/warpdrive/v1/Write
 import type { Client } from '../clients.ts';
 import type { Connection } from '../connections.ts';
 import { checkDecoded } from '../grpc-server.ts';
+import type { Regions } from '../regions.ts';
 import type { BrokerService } from '../service.ts';
 import { type ExchangeHost, serveExchange } from './exchange.ts';
 import type { HeldChannel } from './held-channel.ts';
@@ -26,10 +27,12 @@ export interface StreamContext {
 
 export class StreamService {
   readonly #service: BrokerService;
+  readonly #regions: Regions;
   readonly #context: StreamContext;
 
-  constructor(service: BrokerService, context: StreamContext) {
+  constructor(service: BrokerService, regions: Regions, context: StreamContext) {
     this.#service = service;
+    this.#regions = regions;
     this.#context = context;
   }
 
@@ -41,8 +44,8 @@ export class StreamService {
     const { client, channel } = this.#held(connection, id, 'exchange');
     return {
       channel,
-      requestBytesMax: this.#service.requestBytesMax(client),
-      makePayloads: (bytes) => this.#service.lendPayloads(client, channel, bytes),
+      requestBytesMax: this.#service.context.tenants.named(client.account.tenant).limits.request_bytes,
+      makePayloads: (bytes) => this.#regions.lendPayloads(client, channel, bytes),
       cancel: (requests) => this.#context.cancelRequests(channel, requests),
       noteFailure: (error) => this.#service.noteFailure(connection, { channel: id }, error),
     };
