@@ -30,7 +30,6 @@ import { Regions } from './regions.ts';
 import { BrokerService } from './service.ts';
 import { Sessions } from './sessions.ts';
 import { Host, readHostLimits } from './host.ts';
-import { cancelRequests } from './streams/cancellation.ts';
 import { StreamService } from './streams/stream-service.ts';
 import { TenantBook } from './tenant-book.ts';
 import { TlsListener } from './tls-listener.ts';
@@ -147,13 +146,8 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
   await engine.connect();
 
-  const streams = new StreamService(service, regions, {
-    cancelRequests: (held, requests) => void cancelRequests(whenEngineUp, held, requests),
-  });
-  const admin = new AdminService(service, queues, overview, {
-    engine: whenEngineUp,
-    custodian: () => custodian.whenUp(CUSTODIAN_MILLIS_MAX),
-  });
+  const streams = new StreamService(service, regions);
+  const admin = new AdminService(service, queues, overview, () => custodian.whenUp(CUSTODIAN_MILLIS_MAX));
   const methods: Methods = {
     ListDevices: { call: () => overview.listDevices() },
     GetStatus: { call: (connection) => overview.getStatus(connection) },
