@@ -7,17 +7,10 @@ import type { Tenant } from '../../../src/daemon/engine/tenant.ts';
 import { AWAY_MAX, AWAY_MILLIS_MIN, Tenants } from '../../../src/daemon/engine/tenants.ts';
 import { driverEntry } from '../../../src/hwdrivers/drivers.ts';
 import type { SpimdevHost } from '../../../src/hwdrivers/spimdev/host.ts';
+import { limits as anyLimits } from '../../fixtures/tenant-limits.ts';
 
 const NANOS_PER_MILLI = 1_000_000;
-const limits = {
-  weight: 1,
-  inFlightMax: 100,
-  requestBytesMax: 1_000,
-  requestNanosMax: 1e9,
-  faultsSlowed: 3,
-  faultsStopped: 5,
-  operations: { perSecond: 1, burst: 10_000 },
-};
+const limits = { ...anyLimits, operations: { perSecond: 1, burst: 10_000 } };
 
 let nowMillis: number;
 let device: Device;
