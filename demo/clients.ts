@@ -2,7 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { endChild } from './children.ts';
+import { endChild } from '../bench/children.ts';
 import type { Answer, Step, Task } from './messages.ts';
 
 /** They hold nothing that has to be put away: the daemon frees what was theirs, milliseconds. */

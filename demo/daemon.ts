@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { endChild } from './children.ts';
+import { endChild } from '../bench/children.ts';
 
 const START_MILLIS_MAX = 30_000;
 const STOP_MILLIS_MAX = 15_000;

@@ -32,16 +32,15 @@ export interface Known {
 
 /** Repeats what fails for a reason that passes, with pauses, until `limitMillis` are over. */
 export async function repeat<Result>(
-  limitMillis: number,
+  {
+    limitMillis,
+    pauseMillisMax = LONGEST_PAUSE_MILLIS,
+  }: { readonly limitMillis: number; readonly pauseMillisMax?: number },
   attempt: () => Promise<Result>,
   isPassing: (error: WarpError) => boolean,
 ): Promise<Result> {
   const endMillis = performance.now() + limitMillis;
-  for (
-    let pauseMillis = FIRST_PAUSE_MILLIS;
-    ;
-    pauseMillis = Math.min(pauseMillis * 2, LONGEST_PAUSE_MILLIS)
-  ) {
+  for (let pauseMillis = FIRST_PAUSE_MILLIS; ; pauseMillis = Math.min(pauseMillis * 2, pauseMillisMax)) {
     try {
       return await attempt();
     } catch (error) {
@@ -93,7 +92,8 @@ export class ChannelControl {
 
   /** Repeats what fails while the daemon is being started again. */
   repeat<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    return repeat(this.#control.timeoutMillis, attempt, (error) => isPassing(error, this.#control));
+    const limits = { limitMillis: this.#control.timeoutMillis };
+    return repeat(limits, attempt, (error) => isPassing(error, this.#control));
   }
 
   /** The same for a call that gives something back, where its absence is success. */

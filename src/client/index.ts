@@ -6,16 +6,10 @@ export {
   type MdevInfo,
   type TenantInfo,
 } from './administration.ts';
-export {
-  type ConnectOptions,
-  type Connection,
-  connect,
-  type DeviceInfo,
-  type QueueInfo,
-  type QueueOptions,
-  type StatusInfo,
-} from './connection.ts';
+export { type ConnectOptions, connect } from './connect.ts';
+export type { Connection, DeviceInfo, QueueInfo, StatusInfo } from './connection.ts';
 export type { DirectQueue } from './direct-queue.ts';
+export type { QueueOptions } from './queue-request.ts';
 export type { Queue } from './queue.ts';
 export type { Region } from './region.ts';
 export type { Completion, Range, Request } from './request.ts';

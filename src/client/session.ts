@@ -2,6 +2,7 @@
 
 import { WarpError } from '../shared/errors.ts';
 import type { AlgorithmName } from '../shared/operations.ts';
+import type { ChannelControl } from './channel-control.ts';
 
 export type SessionOptions = { readonly level: number } | { readonly key: Uint8Array };
 
@@ -44,4 +45,15 @@ export class Session {
     await this.#owner.releaseSession(this);
     this.#isReleased = true;
   }
+}
+
+/** Asks for a session; returns the daemon's number for it. */
+export async function openSession(
+  control: ChannelControl,
+  algorithm: AlgorithmName,
+  options: SessionOptions,
+): Promise<number> {
+  const parameters = 'level' in options ? { level: options.level } : { key: Buffer.from(options.key) };
+  const operation = `open a session for "${algorithm}"`;
+  return (await control.call('OpenSession', { algorithm, ...parameters }, operation)).session;
 }

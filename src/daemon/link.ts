@@ -73,36 +73,49 @@ type Frame =
 
 interface PendingCall {
   readonly name: string;
+  readonly send: () => void;
+  /** Runs from the call on: a call may also wait at the gate for no longer. */
   readonly timer: NodeJS.Timeout | undefined;
   readonly resolve: (answer: WithFds<unknown>) => void;
   readonly reject: (error: WarpError) => void;
 }
 
-/** Lets so many messages be under way that one more always fits. */
+/** Lets so many messages be under way that one more always fits; the others wait, first come, first served. */
 class Gate {
   #count = 0;
-  #isGivenUp = false;
-  #waiting: (() => void)[] = [];
+  #isOpen = false;
+  readonly #waiting = new Set<() => void>();
 
-  async enter(): Promise<void> {
-    while (this.#count >= FD_MESSAGES_MAX && !this.#isGivenUp) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
+  /** Sends a message once there is room for it. */
+  pass(send: () => void): void {
+    if (this.#count === FD_MESSAGES_MAX && !this.#isOpen) {
+      this.#waiting.add(send);
+    } else {
+      this.#count += 1;
+      send();
     }
-    this.#count += 1;
   }
 
+  /** It is not to be sent any more. */
+  abandon(send: () => void): void {
+    this.#waiting.delete(send);
+  }
+
+  /** A message was taken, or could not be sent. */
   leave(): void {
     assert(this.#count > 0, 'descriptors are taken once');
     this.#count -= 1;
-    this.#waiting.shift()?.();
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    this.pass(next);
   }
 
-  /** Nothing is sent any more: who waits hears of it. */
-  giveUp(): void {
-    this.#isGivenUp = true;
-    for (const resolve of this.#waiting.splice(0)) resolve();
+  /** The link is over, so that nobody makes room any more: who waits is to see that, and who comes. */
+  open(): void {
+    this.#isOpen = true;
+    for (const send of this.#waiting) send();
+    this.#waiting.clear();
   }
 }
 
@@ -174,16 +187,22 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     return (await this.#call(name, request, fds)) as WithFds<z.infer<Calls[Name]['reply']>>;
   }
 
-  async #call(name: string, request: unknown, fds: readonly Descriptor[]): Promise<WithFds<unknown>> {
+  #call(name: string, request: unknown, fds: readonly Descriptor[]): Promise<WithFds<unknown>> {
     const contract = this.#calls[name] as CallContract;
     const count = descriptorCount(contract, request);
     assert(fds.length === count, `${name} carries ${count} descriptors`);
-    if (count > 0) await this.#gate.enter();
-    if (!this.#isOpen) throw this.#lost(name);
-    if (count > 0) this.#sendFds(name, fds);
+    if (!this.#isOpen) return Promise.reject(this.#lost(name));
     const id = this.#nextId++;
-    this.#write({ call: name, id, request });
     return new Promise((resolve, reject) => {
+      const frame = { call: name, id, request };
+      const send = (): void => {
+        try {
+          if (count > 0) this.#sendFds(fds);
+          this.#write(frame);
+        } catch (error) {
+          this.#settle(id)?.reject(asWarpError(error, this.#describe(name)));
+        }
+      };
       const onLate = (): void => {
         const found = `no answer within ${CALL_MILLIS_MAX} ms`;
         this.#settle(id)?.reject(
@@ -191,21 +210,22 @@ export class Link<Serves extends Contract, Calls extends Contract> {
         );
       };
       const timer = contract.isPatient === true ? undefined : setTimeout(onLate, CALL_MILLIS_MAX);
-      this.#pending.set(id, { name, timer, resolve, reject });
+      this.#pending.set(id, { name, send, timer, resolve, reject });
+      if (count > 0) this.#gate.pass(send);
+      else send();
     });
   }
 
-  /** After the gate was entered. */
-  #sendFds(name: string, fds: readonly Descriptor[]): void {
+  /** To be called at the gate. */
+  #sendFds(fds: readonly Descriptor[]): void {
     try {
       const isSent = sendWithFds(this.#fds.number, Buffer.of(fds.length), fds);
       assert(isSent, 'the fds socket has room for all messages that may be under way');
     } catch (error) {
-      this.#gate.leave();
-      if (!isPeerGone(error)) throw error;
       // The control socket has yet to say so.
-      this.close('the peer is gone');
-      throw this.#lost(name);
+      if (isPeerGone(error)) this.close('the peer is gone');
+      else this.#gate.leave();
+      throw error;
     }
   }
 
@@ -218,7 +238,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
       const call = this.#settle(id);
       call?.reject(this.#lost(call.name));
     }
-    this.#gate.giveUp();
+    this.#gate.open();
     this.onClose(reason);
   }
 
@@ -241,6 +261,7 @@ export class Link<Serves extends Contract, Calls extends Contract> {
     const call = this.#pending.get(id);
     if (call === undefined) return undefined;
     this.#pending.delete(id);
+    this.#gate.abandon(call.send);
     clearTimeout(call.timer);
     return call;
   }
@@ -320,24 +341,31 @@ export class Link<Serves extends Contract, Calls extends Contract> {
         fds,
       );
       if (contract.replyFds === undefined) this.#write({ answer: id, reply: reply ?? {} });
-      else await this.#giveAnswer(name, id, reply as WithFds<unknown>);
+      else this.#giveAnswer(name, id, reply as WithFds<unknown>);
     } catch (error) {
       // What the handler has not handed on by then is nobody's.
       closeAll(fds);
-      const { code, operation, found, hint } = asWarpError(error, this.#describe(name));
-      this.#write({ answer: id, error: { code, operation, found, hint } });
+      this.#refuse(name, id, error);
     }
   }
 
-  async #giveAnswer(name: string, answer: number, { reply, fds }: WithFds<unknown>): Promise<void> {
-    try {
-      await this.#gate.enter();
-      if (!this.#isOpen) return;
-      this.#sendFds(name, fds);
-      this.#write({ answer, reply, fds: fds.length });
-    } finally {
-      closeAll(fds);
-    }
+  #giveAnswer(name: string, answer: number, { reply, fds }: WithFds<unknown>): void {
+    this.#gate.pass(() => {
+      try {
+        if (!this.#isOpen) return;
+        this.#sendFds(fds);
+        this.#write({ answer, reply, fds: fds.length });
+      } catch (error) {
+        this.#refuse(name, answer, error);
+      } finally {
+        closeAll(fds);
+      }
+    });
+  }
+
+  #refuse(name: string, answer: number, cause: unknown): void {
+    const { code, operation, found, hint } = asWarpError(cause, this.#describe(name));
+    this.#write({ answer, error: { code, operation, found, hint } });
   }
 
   #takeFds(name: string, count: number): readonly Fd[] {

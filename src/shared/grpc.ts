@@ -3,7 +3,7 @@
 import { type ServiceError, loadPackageDefinition, Metadata, status as grpcStatus } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition } from '@grpc/proto-loader';
 import { decodeDetails, DETAILS_KEY, encodeDetails } from './error-details.ts';
-import { errorEntry, WarpError } from './errors.ts';
+import { grpcStatusOf, WarpError } from './errors.ts';
 import type { ProtoGrpcType } from './gen/warpdrive.ts';
 import type { AdminDefinition } from './gen/warpdrive/v1/Admin.ts';
 import type { BrokerDefinition } from './gen/warpdrive/v1/Broker.ts';
@@ -76,7 +76,7 @@ export function cutTexts(error: WarpError): WarpError {
 /** An error as gRPC carries it. */
 export function toServiceError(given: WarpError): Partial<ServiceError> {
   const error = cutTexts(given);
-  const status = grpcStatus[errorEntry(error.code).status];
+  const status = grpcStatus[grpcStatusOf(error.code)];
   const metadata = new Metadata();
   metadata.set(DETAILS_KEY, encodeDetails(error, status));
   return { code: status, details: error.message, metadata };

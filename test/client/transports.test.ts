@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
 import { eventually } from '../fixtures/daemon.ts';
 import { startTlsDaemon } from '../fixtures/transport.ts';
 

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { engineContract } from '../../src/daemon/contracts.ts';
 import { Link, type LinkSockets } from '../../src/daemon/link.ts';
@@ -136,6 +136,38 @@ describe('calls with descriptors that wait long', () => {
     far.close('done');
   });
 
+  it('wait for room no longer than for their answer, and are not sent after that', async () => {
+    const near = new Link('far', await connect(), { serves: {}, calls: handing }, {});
+    await eventually('it is paired', () => accepted.length === 1);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const memory = createSealedMemory('given', 4096);
+    const late = Array.from({ length: MANY }, () => near.call('hand', { name: 'late' }, [memory]));
+    const outcomes = Promise.allSettled(late);
+    vi.runOnlyPendingTimers();
+    vi.useRealTimers();
+    const codes = (await outcomes).map((outcome) => 'reason' in outcome && outcome.reason.code);
+    expect(codes).toEqual(late.map(() => 'DEADLINE_EXCEEDED'));
+    const names: string[] = [];
+    const far = new Link(
+      'near',
+      accepted[0] as LinkSockets,
+      { serves: handing, calls: {} },
+      {
+        hand: ({ name }, fds) => {
+          names.push(name);
+          closeAll(fds);
+          return {};
+        },
+      },
+    );
+    await near.call('hand', { name: 'next' }, [memory]);
+    expect(names.at(-1)).toBe('next');
+    expect(names.length).toBeLessThan(MANY);
+    memory.close();
+    near.close('done');
+    far.close('done');
+  });
+
   it('end with the link, whether they were sent or not', async () => {
     const { near, far, wait } = await pair();
     const memory = createSealedMemory('given', 4096);
@@ -149,6 +181,15 @@ describe('calls with descriptors that wait long', () => {
     await eventually('all are closed', () => !openFds().has('given') && !openFds().has('give'));
   });
 });
+
+/** Answered in time, or not at all. */
+const handing = {
+  hand: {
+    request: z.strictObject({ name: z.string() }),
+    reply: z.strictObject({}),
+    fds: 1,
+  },
+} as const;
 
 const taking = {
   give: {

@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readPicture } from '../../src/cli/picture.ts';
 import { Administration } from '../../src/client/administration.ts';
-import { connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
 import { beginExchange } from '../../src/client/stream-path.ts';
 import type { WireRequest } from '../../src/shared/exchange.ts';
 import { operations } from '../../src/shared/operations.ts';

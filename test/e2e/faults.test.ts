@@ -2,7 +2,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import { WarpError } from '../../src/shared/errors.ts';
 import { eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 

@@ -6,7 +6,7 @@ import { mkdtempSync, openSync, rmSync, statfsSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
 import { daemonMain, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 import { daemonRoles, findRole } from '../fixtures/processes.ts';
 

@@ -7,6 +7,8 @@ import queue
 import sys
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.unknown_fields import UnknownFieldSet
 from warpdrive.v1 import warpdrive_pb2 as wd
 from warpdrive.v1 import warpdrive_pb2_grpc
 
@@ -117,26 +119,9 @@ print("unknown queue:", receive()[0].code)
 
 
 def fields(message):
-    """Numbers and values of a message: enough to read google.rpc.Status without its generated code."""
-    at = 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = message[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    while at < len(message):
-        key = varint()
-        value = varint()
-        if key & 7 == 2:
-            at, value = at + value, message[at : at + value]
-        yield key >> 3, value
+    """Numbers and values of a message, to read google.rpc.Status without its generated code."""
+    found = UnknownFieldSet(Empty.FromString(message))
+    return [(field.field_number, field.data) for field in found]
 
 
 try:

@@ -2,7 +2,8 @@
 // named, slowed, stopped.
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import type { Queue } from '../../src/client/queue.ts';
 import type { Region } from '../../src/client/region.ts';
 import type { WarpError } from '../../src/shared/errors.ts';

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readPicture } from '../../src/cli/picture.ts';
 import { Administration } from '../../src/client/administration.ts';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import { WarpError } from '../../src/shared/errors.ts';
 import { currentPid, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 

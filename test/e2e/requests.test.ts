@@ -12,7 +12,8 @@ import {
   inflateSync,
 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import type { Queue } from '../../src/client/queue.ts';
 import type { Region } from '../../src/client/region.ts';
 import type { Completion, Range, Request } from '../../src/client/request.ts';

@@ -1,7 +1,8 @@
 // Who pays for what: rules, quotas over all processes of a tenant, waiting in line, what a tenant may not have.
 
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Connection, type ConnectOptions, connect } from '../../src/client/connection.ts';
+import { type ConnectOptions, connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import { ended, startClient } from '../fixtures/client-process.ts';
 import { currentPid, eventually, startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 

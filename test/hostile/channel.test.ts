@@ -5,7 +5,8 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import {
   C_STATUS,
   COMPLETION_WORDS,

@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import { WarpError } from '../../src/shared/errors.ts';
 import { startDaemon, type TestDaemon } from '../fixtures/daemon.ts';
 import { childrenOf } from '../fixtures/processes.ts';

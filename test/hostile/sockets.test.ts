@@ -14,7 +14,8 @@ import {
 import { connect as connectSocket, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Connection, connect } from '../../src/client/connection.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { Connection } from '../../src/client/connection.ts';
 import { brokerService } from '../../src/shared/grpc.ts';
 import { FD_SOCKET, GRPC_SOCKET } from '../../src/shared/runtime-paths.ts';
 import type { Fd } from '../../src/sys/fd.ts';

@@ -6,27 +6,29 @@ import type { GivenResponse, ReceivedRequest } from '../../shared/grpc.ts';
 import { type Caller, requireAdministrator } from './caller.ts';
 import type { Connection } from './connections.ts';
 import type { Overview } from './overview.ts';
-import type { EngineLink } from './lending.ts';
+import type { Queues } from './queues.ts';
 import type { BrokerService, CustodianLink } from './service.ts';
 
 /** How long a device may take to finish what it holds before the caller is told, milliseconds. */
 const DRAIN_MILLIS_MAX = 10_000;
 const DRAIN_POLL_MILLIS = 10;
 
-export interface AdminContext {
-  engine(): Promise<EngineLink>;
-  custodian(): Promise<CustodianLink>;
-}
-
 export class AdminService {
   readonly #service: BrokerService;
+  readonly #queues: Queues;
   readonly #overview: Overview;
-  readonly #context: AdminContext;
+  readonly #custodian: () => Promise<CustodianLink>;
 
-  constructor(service: BrokerService, overview: Overview, context: AdminContext) {
+  constructor(
+    service: BrokerService,
+    queues: Queues,
+    overview: Overview,
+    custodian: () => Promise<CustodianLink>,
+  ) {
     this.#service = service;
+    this.#queues = queues;
     this.#overview = overview;
-    this.#context = context;
+    this.#custodian = custodian;
   }
 
   #check(caller: Caller, operation: string): void {
@@ -40,7 +42,7 @@ export class AdminService {
 
   async listMdevs({ caller }: Connection): Promise<GivenResponse<'Admin/ListMdevs'>> {
     this.#check(caller, 'list the mediated devices');
-    return (await this.#context.custodian()).call('mdevs', {});
+    return (await this.#custodian()).call('mdevs', {});
   }
 
   listTenants({ caller }: Connection): GivenResponse<'Admin/ListTenants'> {
@@ -59,13 +61,13 @@ export class AdminService {
   ): Promise<GivenResponse<'Admin/DrainDevice'>> {
     const operation = `drain device "${device}"`;
     this.#check(caller, operation);
-    const devices = this.#service.deviceNames;
+    const devices = [...this.#service.devices.keys()];
     if (!devices.includes(device)) {
       const found = `no device "${device}"; there are ${devices.join(', ')}`;
       throw new WarpError('NO_SUCH_DEVICE', { operation, found });
     }
     this.#service.audit.noteDevice(caller, undo ? 'device in use again' : 'device drained', device);
-    await (await this.#context.engine()).call('setDrained', { device, isDrained: !undo });
+    await (await this.#service.context.engine()).call('setDrained', { device, isDrained: !undo });
     if (undo) {
       this.#service.drained.delete(device);
       return { queues: 0 };
@@ -77,9 +79,9 @@ export class AdminService {
   async #takeQueuesBack(device: string, operation: string): Promise<number> {
     const endMillis = performance.now() + DRAIN_MILLIS_MAX;
     for (let taken = 0; ; ) {
-      const engine = await this.#context.engine();
+      const engine = await this.#service.context.engine();
       const { queues, queuesLent, inFlight } = await engine.call('takeQueuesBack', { device });
-      for (const { channel, queue } of queues) this.#service.queueTakenBack(channel, queue);
+      for (const { channel, queue } of queues) this.#queues.takenBack(channel, queue);
       taken += queues.length;
       if (queuesLent === 0 && inFlight === 0) return taken;
       if (performance.now() > endMillis) {
@@ -97,7 +99,7 @@ export class AdminService {
     const what = queue === 0 ? `channel ${channel}` : `queue ${queue} of channel ${channel}`;
     const operation = `take back ${what}`;
     this.#check(caller, operation);
-    const engine = await this.#context.engine();
+    const engine = await this.#service.context.engine();
     const client = this.#service.clients.find(channel);
     if (client === undefined) throw new WarpError('NO_SUCH_CHANNEL', { operation });
     if (queue !== 0 && !client.queues.has(queue)) throw new WarpError('NO_SUCH_QUEUE', { operation });
@@ -111,7 +113,7 @@ export class AdminService {
       await engine.call('closeChannel', { channel, reason: 'REVOKED', graceMillis });
     } else {
       await engine.call('closeQueue', { channel, queue });
-      this.#service.queueTakenBack(channel, queue);
+      this.#queues.takenBack(channel, queue);
     }
     return {};
   }
@@ -122,6 +124,6 @@ export class AdminService {
   ): Promise<GivenResponse<'Admin/Reload'>> {
     this.#check(caller, 'reload the configuration');
     const { uid, pid } = caller.process;
-    return (await this.#context.custodian()).call('reload', { isDry: dryRun, uid, pid });
+    return (await this.#custodian()).call('reload', { isDry: dryRun, uid, pid });
   }
 }

@@ -25,9 +25,11 @@ import { Connections } from './connections.ts';
 import { type GrpcEvents, GrpcServer, type Methods } from './grpc-server.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { Overview } from './overview.ts';
+import { Queues } from './queues.ts';
+import { Regions } from './regions.ts';
 import { BrokerService } from './service.ts';
+import { Sessions } from './sessions.ts';
 import { Host, readHostLimits } from './host.ts';
-import { cancelRequests } from './streams/cancellation.ts';
 import { StreamService } from './streams/stream-service.ts';
 import { TenantBook } from './tenant-book.ts';
 import { TlsListener } from './tls-listener.ts';
@@ -90,13 +92,11 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const identifyProcess = async (peer: PeerCredentials): Promise<ProcessName | undefined> =>
     (await identifyPeer(peer))?.process;
   const whenEngineUp = () => engine.whenUp(ENGINE_MILLIS_MAX);
-  const service = new BrokerService({
-    tenants,
-    tokens,
-    host: new Host(readHostLimits()),
-    log,
-    engine: whenEngineUp,
-  });
+  const host = new Host(readHostLimits(), configuration);
+  const service = new BrokerService({ tenants, tokens, host, log, engine: whenEngineUp });
+  const queues = new Queues(service);
+  const sessions = new Sessions(service);
+  const regions = new Regions(service);
   const overview = new Overview({
     clients: service.clients,
     admission: service.admission,
@@ -146,13 +146,8 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
   await engine.connect();
 
-  const streams = new StreamService(service, {
-    cancelRequests: (held, requests) => void cancelRequests(whenEngineUp, held, requests),
-  });
-  const admin = new AdminService(service, overview, {
-    engine: whenEngineUp,
-    custodian: () => custodian.whenUp(CUSTODIAN_MILLIS_MAX),
-  });
+  const streams = new StreamService(service, regions);
+  const admin = new AdminService(service, queues, overview, () => custodian.whenUp(CUSTODIAN_MILLIS_MAX));
   const methods: Methods = {
     ListDevices: { call: () => overview.listDevices() },
     GetStatus: { call: (connection) => overview.getStatus(connection) },
@@ -162,24 +157,24 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     ResumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
     CloseChannel: { call: (connection, request) => service.closeChannel(connection, request) },
     RequestQueue: {
-      call: (connection, request, signal) => service.requestQueue(connection, request, signal),
+      call: (connection, request, signal) => queues.request(connection, request, signal),
       undo: (connection, { channel }: ReceivedRequest<'RequestQueue'>, { queue }: { queue: number }) =>
-        service.releaseQueue(connection, { channel, queue }),
+        queues.release(connection, { channel, queue }),
     },
-    MapRegion: { call: (connection, request) => service.mapRegion(connection, request) },
-    ReleaseQueue: { call: (connection, request) => service.releaseQueue(connection, request) },
+    MapRegion: { call: (connection, request) => queues.mapRegion(connection, request) },
+    ReleaseQueue: { call: (connection, request) => queues.release(connection, request) },
     OpenSession: {
-      call: (connection, request) => service.openSession(connection, request),
+      call: (connection, request) => sessions.open(connection, request),
       undo: (connection, { channel }: ReceivedRequest<'OpenSession'>, { session }: { session: number }) =>
-        service.closeSession(connection, { channel, session }),
+        sessions.close(connection, { channel, session }),
     },
-    CloseSession: { call: (connection, request) => service.closeSession(connection, request) },
+    CloseSession: { call: (connection, request) => sessions.close(connection, request) },
     ShareRegion: {
-      call: (connection, request) => service.shareRegion(connection, request),
+      call: (connection, request) => regions.share(connection, request),
       undo: (connection, { channel }: ReceivedRequest<'ShareRegion'>, { region }: { region: number }) =>
-        service.releaseRegion(connection, { channel, region }),
+        regions.release(connection, { channel, region }),
     },
-    ReleaseRegion: { call: (connection, request) => service.releaseRegion(connection, request) },
+    ReleaseRegion: { call: (connection, request) => regions.release(connection, request) },
     Exchange: { exchanges: (connection, call) => streams.exchange(connection, call) },
     WriteRegion: { reads: (connection, call) => streams.writeRegion(connection, call) },
     ReadRegion: { writes: (connection, call) => streams.readRegion(connection, call) },

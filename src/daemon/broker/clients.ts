@@ -94,7 +94,7 @@ export class Client {
     reconcile(this.sessions, openSessions, (one) => new Leased(account.adopt('sessions', one)));
     const sharedBytes = new Map(regions.map(({ region, bytes }) => [region, bytes]));
     const adopt = (bytes: number): Leased =>
-      new Leased(account.adopt('regions', 1), account.adopt('shared_bytes', bytes), host.adoptRegion());
+      new Leased(account.adopt('regions', 1), account.adopt('shared_bytes', bytes), host.adopt('region'));
     reconcile(this.regions, sharedBytes, adopt);
   }
 
@@ -151,6 +151,12 @@ export function takeNumber(from: Lent, number: number, code: ErrorCode, operatio
   return leased;
 }
 
+/** Unless it was released meanwhile, and the number perhaps given to another. */
+export function giveBack(lent: Lent, number: number, leased: Leased): void {
+  if (lent.get(number) === leased) lent.delete(number);
+  leased.release();
+}
+
 /** All clients, by number and by resume secret. */
 export class Clients {
   readonly #byId = new Map<number, Client>();
@@ -166,14 +172,18 @@ export class Clients {
     return this.#byId.size;
   }
 
-  /** Charges and notes a new client; its channel is yet to be made. Throws QUOTA_EXCEEDED. */
-  create({ user, process: owner }: Caller, account: Account, slots: number): Client {
+  /** Charges and notes a new client; its channel is yet to be made, and held if `isHeld`. Throws QUOTA_EXCEEDED. */
+  create(
+    { user, process: owner }: Caller,
+    account: Account,
+    { slots, isHeld }: { readonly slots: number; readonly isHeld: boolean },
+  ): Client {
     const { totalBytes } = channelGeometry(slots);
     const charges = account.chargeAll([
       ['channels', 1],
       ['shared_bytes', totalBytes],
     ]);
-    const own = this.#leaseOfHost(charges, () => this.#host.takeChannel());
+    const own = this.#leaseOfHost(charges, () => this.#host.take(isHeld ? 'held channel' : 'channel'));
     const client = new Client(
       { id: this.#nextId++, user, owner, resumeSecret: randomBytes(TOKEN_BYTES) },
       account,
@@ -184,12 +194,12 @@ export class Clients {
   }
 
   /** Charges a region of `bytes` bytes. Throws QUOTA_EXCEEDED. */
-  leaseRegion({ account }: Client, bytes: number): Leased {
+  leaseRegion({ account, held }: Client, bytes: number): Leased {
     const charges = account.chargeAll([
       ['regions', 1],
       ['shared_bytes', bytes],
     ]);
-    return this.#leaseOfHost(charges, () => this.#host.takeRegion());
+    return this.#leaseOfHost(charges, () => this.#host.take(held === undefined ? 'region' : 'held region'));
   }
 
   /** What the tenant may have, the host must have too. */
@@ -209,7 +219,7 @@ export class Clients {
     this.#nextId = Math.max(this.#nextId, id + 1);
     const { totalBytes } = channelGeometry(slots);
     const charges = [account.adopt('channels', 1), account.adopt('shared_bytes', totalBytes)];
-    const own = new Leased(...charges, this.#host.adoptChannel());
+    const own = new Leased(...charges, this.#host.adopt('channel'));
     const name = { id, user: userOf(owner), owner, resumeSecret: Buffer.from(resumeSecret, 'hex') };
     return this.#add(new Client(name, account, slots, own));
   }

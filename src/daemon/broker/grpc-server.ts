@@ -19,7 +19,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { present } from '../../shared/assert.ts';
-import { asWarpError, errorEntry, WarpError } from '../../shared/errors.ts';
+import { asWarpError, grpcStatusOf, WarpError } from '../../shared/errors.ts';
 import { contract, toServiceError } from '../../shared/grpc.ts';
 import { MESSAGE_BYTES_MAX } from '../../shared/limits.ts';
 import type { CallOwner, Calls } from './calls.ts';
@@ -216,7 +216,7 @@ export class GrpcServer {
     const connection = this.#connectionOf(call.getPeer());
     if (connection !== undefined)
       this.#events.onFailure(connection, call.request as object | undefined, described);
-    if (errorEntry(described.code).status === 'INTERNAL')
+    if (grpcStatusOf(described.code) === 'INTERNAL')
       this.#log.error({ err: error, method: name }, 'a call failed');
     return toServiceError(described);
   }

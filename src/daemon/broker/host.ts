@@ -1,16 +1,16 @@
-// What the kernel lets one process have, of which all tenants together use a part: descriptors (the engine and the
-// custodian hold some for each channel and region) and mappings (the engine maps each channel, each soft worker each
-// region). Refusing early fails one call with a message; running out would fail whoever comes next, anywhere.
+// What the kernel lets one process have, of which all tenants together use a part: descriptors and mappings. Refusing early
+// fails one call with a message; running out would fail whoever comes next, anywhere.
+//
+// Not counted is what the custodian maps for direct queues: those are lent to few, by name.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WarpError } from '../../shared/errors.ts';
+import type { Configuration } from '../config/schema.ts';
 
-/** Memory and doorbell. */
-const CHANNEL_DESCRIPTORS = 2;
-const REGION_DESCRIPTORS = 1;
-/** The memory and the inaccessible page on both sides. */
-const MAPPINGS_EACH = 3;
+/** A mapping with the inaccessible pages on both sides, and one without. */
+const GUARDED = 3;
+const BARE = 1;
 /** For everything else that a process has. */
 const SPARE = 1_024;
 /** The kernel's default of vm.max_map_count. */
@@ -39,53 +39,94 @@ export function readHostLimits(root = '/'): HostLimits {
   };
 }
 
+/** What is lent. Held: to a client without shared memory, whose end of the channel the broker has. */
+type Lent = 'channel' | 'region' | 'held channel' | 'held region';
+
+/** What one of them takes of each thing that a process can run out of. */
+interface Cost {
+  /** Of the engine, and of the custodian. */
+  readonly descriptors: number;
+  /** Mappings, by the process. */
+  readonly engine: number;
+  readonly broker: number;
+  readonly custodian: number;
+  /** Each soft worker. */
+  readonly worker: number;
+}
+
+const supplies = ['descriptors', 'engine', 'broker', 'custodian', 'worker'] as const;
+
+function costsOf({ devices }: Pick<Configuration, 'devices'>): Readonly<Record<Lent, Cost>> {
+  const hardware = Object.values(devices).filter(({ driver }) => driver === 'spimdev');
+  const copying = hardware.filter((device) => device.allow_noiommu);
+  // The memory and the doorbell.
+  const channel = { descriptors: 2, engine: BARE, broker: 0, custodian: 0, worker: 0 };
+  const region = {
+    descriptors: 1,
+    engine: BARE * copying.length,
+    broker: 0,
+    custodian: GUARDED * hardware.length,
+    worker: GUARDED,
+  };
+  return {
+    channel,
+    region,
+    'held channel': { ...channel, broker: GUARDED },
+    'held region': { ...region, broker: GUARDED },
+  };
+}
+
 export class Host {
   readonly #limits: HostLimits;
-  #channels = 0;
-  #regions = 0;
+  #costs: Readonly<Record<Lent, Cost>>;
+  readonly #counts: Record<Lent, number> = {
+    channel: 0,
+    region: 0,
+    'held channel': 0,
+    'held region': 0,
+  };
 
-  constructor(limits: HostLimits) {
+  constructor(limits: HostLimits, configuration: Pick<Configuration, 'devices'>) {
     this.#limits = limits;
+    this.#costs = costsOf(configuration);
   }
 
-  /** Counts one more channel, or throws QUOTA_EXCEEDED. Release what it returns once. */
-  takeChannel(): { release(): void } {
-    this.#check('open a channel', CHANNEL_DESCRIPTORS, this.#channels);
-    return this.adoptChannel();
+  /** Other devices may map what is lent already. */
+  configure(configuration: Pick<Configuration, 'devices'>): void {
+    this.#costs = costsOf(configuration);
+  }
+
+  /** Counts one more, or throws QUOTA_EXCEEDED. Release what it returns once. */
+  take(lent: Lent): { release(): void } {
+    for (const supply of supplies) this.#check(lent, supply);
+    return this.adopt(lent);
   }
 
   /** The same for one that is there already. */
-  adoptChannel(): { release(): void } {
-    this.#channels += 1;
-    return { release: () => (this.#channels -= 1) };
+  adopt(lent: Lent): { release(): void } {
+    this.#counts[lent] += 1;
+    return { release: () => (this.#counts[lent] -= 1) };
   }
 
-  takeRegion(): { release(): void } {
-    this.#check('share a region', REGION_DESCRIPTORS, this.#regions);
-    return this.adoptRegion();
-  }
-
-  adoptRegion(): { release(): void } {
-    this.#regions += 1;
-    return { release: () => (this.#regions -= 1) };
-  }
-
-  #check(operation: string, more: number, alike: number): void {
-    const used = this.#channels * CHANNEL_DESCRIPTORS + this.#regions * REGION_DESCRIPTORS;
-    const { descriptors, mappings } = this.#limits;
-    if (used + more > descriptors - SPARE) {
+  #check(lent: Lent, supply: keyof Cost): void {
+    const more = this.#costs[lent][supply];
+    let used = 0;
+    for (const each of Object.keys(this.#counts) as Lent[])
+      used += this.#counts[each] * this.#costs[each][supply];
+    const limit = supply === 'descriptors' ? this.#limits.descriptors : this.#limits.mappings;
+    if (more === 0 || used + more <= limit - SPARE) return;
+    const operation = lent.endsWith('channel') ? 'open a channel' : 'share a region';
+    if (supply === 'descriptors') {
       throw new WarpError('QUOTA_EXCEEDED', {
         operation,
-        found: `the daemon may have ${descriptors} descriptors, and all its tenants use ${used}`,
+        found: `the daemon may have ${limit} descriptors, and all its tenants use ${used}`,
         hint: 'raise the limit of open files of the daemon (LimitNOFILE=, "ulimit -n")',
       });
     }
-    if ((alike + 1) * MAPPINGS_EACH > mappings - SPARE) {
-      throw new WarpError('QUOTA_EXCEEDED', {
-        operation,
-        found: `a process may have ${mappings} mappings, and all tenants use ${alike * MAPPINGS_EACH}`,
-        hint: 'raise it ("sysctl vm.max_map_count")',
-      });
-    }
+    throw new WarpError('QUOTA_EXCEEDED', {
+      operation,
+      found: `a process may have ${limit} mappings, and all tenants use ${used} in the ${supply}`,
+      hint: 'raise it ("sysctl vm.max_map_count")',
+    });
   }
 }

@@ -12,7 +12,7 @@ import type { brokerContract, engineContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
 
 export type EngineLink = Link<typeof brokerContract, typeof engineContract>;
-type Ask = (engine: EngineLink) => Promise<unknown>;
+type Ask<Answer = unknown> = (engine: EngineLink) => Promise<Answer>;
 
 export class Lending {
   readonly #log: Logger;
@@ -26,9 +26,9 @@ export class Lending {
   }
 
   /** Asks the engine for something that a client is lent. Rejects with why not: then `giveBack` is called once nobody has it. */
-  async lend(engine: EngineLink, ask: Ask, giveBack: () => void, undo: Ask): Promise<void> {
+  async lend<Answer>(engine: EngineLink, ask: Ask<Answer>, giveBack: () => void, undo: Ask): Promise<Answer> {
     try {
-      await ask(engine);
+      return await ask(engine);
     } catch (error) {
       const isLate = error instanceof WarpError && error.code === 'DEADLINE_EXCEEDED';
       if (engine.isOpen && isLate) {

@@ -17,7 +17,8 @@ import { readableNow, shutdownSocket } from '../../sys/socket.ts';
 import { type ChannelSetup, channelSetup } from '../contracts.ts';
 import type { Engine } from './engine.ts';
 import type { Lease, Leases, LeftDescriptors } from './leases.ts';
-import type { Ledger, LedgeredRegion, LedgerRecord } from './ledger.ts';
+import type { LedgeredRegion, LedgerRecord } from './ledger-record.ts';
+import type { Ledger } from './ledger.ts';
 import { noRecovery, type Recovery, recoverRequests } from './recovery.ts';
 import type { Returned, Vault } from './vault.ts';
 

@@ -51,7 +51,7 @@ import {
   QUEUED as LEDGER_QUEUED,
   RERUN,
 } from './ledger-layout.ts';
-import type { LedgerRecord } from './ledger.ts';
+import type { LedgerRecord } from './ledger-record.ts';
 import type { Queue } from './queue.ts';
 import type { Tenant } from './tenant.ts';
 

@@ -199,9 +199,18 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     return usage;
   }
 
-  /** Of all tenants that have used it. */
-  get usages(): ReadonlyMap<Tenant, Usage> {
-    return this.#usages;
+  /** Device time that a tenant has had beyond its share, nanoseconds. */
+  debtOf(tenant: Tenant): number {
+    const flow = this.#flows.get(tenant);
+    return flow === undefined ? 0 : this.scheduler.debtOf(flow);
+  }
+
+  /** A tenant without queues is not known any more. */
+  forget(tenant: Tenant): void {
+    const flow = this.#flows.get(tenant);
+    if (flow !== undefined) this.scheduler.removeFlow(flow);
+    this.#flows.delete(tenant);
+    this.#usages.delete(tenant);
   }
 
   /**

@@ -1,5 +1,6 @@
-// What each channel has: its memory and doorbell, regions, sessions and queues, each known to the loop, to the
-// devices, to the ledger and to the vault. Whatever is taken here is given back here.
+// What each channel has: its memory and doorbell, regions and sessions, each known to the loop, to the devices, to the
+// ledger and to the vault. Whatever is taken here is given back here. Its queues are in shared-queues.ts and direct-queues.ts,
+// and end with it.
 //
 //     open ----> live ----> ended (client gone, violation, daemon stops) ----> freed, once no device uses it
 //     restore -^                    what another engine has left: adoption.ts
@@ -9,7 +10,7 @@ import { assert, present } from '../../shared/assert.ts';
 import { channelGeometry, HEADER_BYTES } from '../../shared/channel/layout.ts';
 import { errorCode, errorNumber, WarpError } from '../../shared/errors.ts';
 import { DOORBELL_BYTES_MAX } from '../../shared/limits.ts';
-import { type AlgorithmName, algorithmIndex, type SessionParameters } from '../../shared/operations.ts';
+import { algorithmIndex, type SessionParameters } from '../../shared/operations.ts';
 import { Doorbell } from '../../sys/doorbell.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { checkSealed, mapBare, type Mapping, punchOut } from '../../sys/memory.ts';
@@ -18,15 +19,15 @@ import { Channel } from './channel.ts';
 import type { Device } from './device.ts';
 import type { DirectQueue, DirectQueues } from './direct-queues.ts';
 import type { Engine } from './engine.ts';
-import type { Ledger, LedgeredQueue, LedgerRecord } from './ledger.ts';
 import { DIRECT_DEPTH } from './ledger-layout.ts';
-import { Queue } from './queue.ts';
-import { Tenant, type TenantLimits } from './tenant.ts';
+import type { LedgeredQueue, LedgerRecord } from './ledger-record.ts';
+import type { Ledger } from './ledger.ts';
+import type { SharedQueues } from './shared-queues.ts';
+import type { Tenant } from './tenant.ts';
+import { Tenants } from './tenants.ts';
 import type { Vault } from './vault.ts';
 
-const DEVICE_UNAVAILABLE = errorNumber('DEVICE_UNAVAILABLE');
 const TENANT_STOPPED = errorNumber('TENANT_STOPPED');
-const CANCELLED = errorNumber('CANCELLED');
 const CLIENT_CLOSED = errorNumber('CLIENT_CLOSED');
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 const DOORBELL_GARBAGE = errorNumber('DOORBELL_GARBAGE');
@@ -66,28 +67,27 @@ export interface LeftDescriptors {
   readonly regions: readonly (Region & { readonly number: number })[];
 }
 
-interface QueueGrant {
-  readonly number: number;
-  readonly device: Device;
-  readonly algorithm: AlgorithmName;
-  readonly depth: number;
+export interface Queues {
+  readonly shared: SharedQueues;
+  readonly direct: DirectQueues;
 }
 
 export class Leases {
+  readonly tenants: Tenants;
   readonly #engine: Engine;
   readonly #ledger: Ledger;
   readonly #vault: Vault;
-  readonly #directQueues: DirectQueues;
+  readonly #queues: Queues;
   readonly #log: Logger;
   readonly #byChannel = new Map<number, Lease>();
   /** Also of channels that have ended, while a device still holds requests of them. */
   readonly #leases = new WeakMap<Channel, Lease>();
-  readonly #tenants = new Map<string, Tenant>();
   /** Set while a broker is connected. */
   onEnded: (channel: number, reason: number) => void = () => {};
 
-  constructor(engine: Engine, ledger: Ledger, vault: Vault, directQueues: DirectQueues, log: Logger) {
-    this.#directQueues = directQueues;
+  constructor(engine: Engine, ledger: Ledger, vault: Vault, queues: Queues, log: Logger) {
+    this.tenants = new Tenants(engine.devices);
+    this.#queues = queues;
     this.#engine = engine;
     this.#ledger = ledger;
     this.#vault = vault;
@@ -119,7 +119,7 @@ export class Leases {
    */
   async open(setup: ChannelSetup, memory: Fd, bell: Fd): Promise<void> {
     assert(!this.#byChannel.has(setup.channel), 'a channel is opened once');
-    if (this.#tenants.get(setup.tenant)?.isStopped(performance.now()) === true) {
+    if (this.tenants.find(setup.tenant)?.isStopped(performance.now()) === true) {
       throw new WarpError('TENANT_STOPPED', { operation: `open a channel for tenant ${setup.tenant}` });
     }
     checkSealed(memory);
@@ -141,7 +141,7 @@ export class Leases {
   }
 
   #lease(setup: ChannelSetup, record: LedgerRecord, memory: Fd, mapping: Mapping, bell: Fd): Lease {
-    const tenant = this.#tenant(setup);
+    const tenant = this.tenants.enter(setup.tenant, setup.limits);
     const geometry = channelGeometry(setup.slots);
     const channel = new Channel(setup.channel, tenant, mapping.words(), geometry, record, (posted) =>
       this.#engine.notePosted(posted),
@@ -170,133 +170,6 @@ export class Leases {
     this.#byChannel.set(channel.id, lease);
     this.#leases.set(channel, lease);
     return lease;
-  }
-
-  #tenant({ tenant: name, limits }: ChannelSetup): Tenant {
-    let tenant = this.#tenants.get(name);
-    const { nowMillis } = this.#engine.clock;
-    if (tenant === undefined) {
-      tenant = new Tenant(name, limits, nowMillis);
-      this.#tenants.set(name, tenant);
-    }
-    tenant.configure(limits, nowMillis);
-    for (const device of this.#engine.devices) device.flowOf(tenant);
-    return tenant;
-  }
-
-  /** Sets other limits for a tenant, at once; one that has never had a channel gets its limits with its first. */
-  configureTenant(name: string, limits: TenantLimits): void {
-    const tenant = this.#tenants.get(name);
-    if (tenant === undefined) return;
-    tenant.configure(limits, this.#engine.clock.nowMillis);
-    this.#engine.unlimit(tenant);
-  }
-
-  /** All that have had a channel since this engine began. */
-  get tenants(): IterableIterator<Tenant> {
-    return this.#tenants.values();
-  }
-
-  /** Resolves when requests in it can name the channel's regions. */
-  async openQueue(lease: Lease, grant: QueueGrant): Promise<void> {
-    assert(lease.channel.queues[grant.number] === undefined, 'the broker gives free queue numbers');
-    const reached = this.#openQueue(lease, grant);
-    lease.record.setQueue({ ...grant, device: grant.device.name });
-    await reached;
-  }
-
-  #openQueue(lease: Lease, { number, device, algorithm, depth }: QueueGrant): Promise<unknown> {
-    const { channel } = lease;
-    const named = { name: algorithm, index: algorithmIndex(algorithm) };
-    channel.queues[number] = new Queue(channel, number, device, device.flowOf(channel.tenant), named, depth);
-    device.lend();
-    return this.#reach(lease, device);
-  }
-
-  #reach({ reached, regions }: Lease, device: Device): Promise<unknown> {
-    if (!device.description.reachesOnDemand || reached.has(device)) return Promise.resolve();
-    reached.add(device);
-    return Promise.all(
-      [...regions.values()].map(({ handle, memory, bytes }) => device.addRegion(handle, memory, bytes)),
-    );
-  }
-
-  /** Takes a queue back: what waits in it is cancelled, what a device holds completes. */
-  closeQueue(lease: Lease, number: number): void {
-    const queue = lease.channel.queues[number];
-    if (this.#directQueues.close(lease, number) || queue === undefined) return;
-    this.#closeQueue(lease, queue, CANCELLED);
-    this.#engine.wake();
-  }
-
-  /**
-   * Requests that their client gives up: those that no device holds complete as CANCELLED. `cookie` tells a request
-   * from a later one in the same slot. What was not taken yet carries the flag that says the same.
-   */
-  cancel({ channel }: Lease, requests: readonly { readonly slot: number; readonly cookie: number }[]): void {
-    const given = new Map<Queue, Set<number>>();
-    for (const { slot, cookie } of requests) {
-      const queue = channel.waitingQueue(slot, cookie);
-      if (queue !== undefined) given.set(queue, (given.get(queue) ?? new Set()).add(slot));
-    }
-    for (const [queue, slots] of given) queue.device.cancel(queue, slots, CANCELLED);
-    if (given.size > 0) this.#engine.wake();
-  }
-
-  /** `status`: what becomes of the requests that wait in it; they have not run. */
-  #closeQueue({ channel, record }: Lease, queue: Queue, status: number): void {
-    queue.device.withdraw(queue, status);
-    queue.device.takeBack();
-    channel.queues[queue.number] = undefined;
-    record.clearQueue(queue.number);
-  }
-
-  /**
-   * A device is out of service: each of its queues gets a place on another one that offers the same and that its tenant
-   * may use. Where there is none, what waits completes with a code, and what comes too, until the device is back.
-   */
-  leaveDevice(device: Device): void {
-    for (const lease of this.#byChannel.values()) {
-      for (const queue of lease.channel.queues) if (queue?.device === device) this.#moveQueue(queue, lease);
-    }
-    // Requests that were in the device when their queue moved.
-    for (let queue = device.scheduler.next(); queue !== undefined; queue = device.scheduler.next()) {
-      if (queue.successor === undefined) device.withdraw(queue, DEVICE_UNAVAILABLE);
-      device.scheduler.remove(queue);
-      if (queue.successor !== undefined) queue.moveWaitingTo(queue.successor);
-    }
-    this.#engine.wake();
-  }
-
-  #moveQueue(queue: Queue, lease: Lease): void {
-    const { channel, number, device, algorithm, algorithmIndex: index, depth } = queue;
-    const { devices: allowed } = channel.tenant.limits;
-    const next = this.#engine.devices.find(
-      (other) =>
-        other.state !== 'failed' &&
-        !other.isDrained &&
-        other.description.algorithms.includes(algorithm) &&
-        (allowed?.includes(other.name) ?? true),
-    );
-    if (next === undefined) {
-      device.withdraw(queue, DEVICE_UNAVAILABLE);
-      return;
-    }
-    device.scheduler.remove(queue);
-    const named = { name: algorithm, index };
-    const successor = new Queue(channel, number, next, next.flowOf(channel.tenant), named, depth);
-    channel.queues[number] = successor;
-    queue.successor = successor;
-    device.takeBack();
-    next.lend();
-    // What comes before it is done waits.
-    void this.#reach(lease, next);
-    lease.record.setQueue({ number, device: next.name, algorithm, depth });
-    queue.moveWaitingTo(successor);
-    this.#log.warn(
-      { channel: channel.id, queue: number, tenant: channel.tenant.name, from: device.name, to: next.name },
-      'queue moved',
-    );
   }
 
   /** Requests of a tenant fault devices: from a number on it loses all its channels. */
@@ -376,7 +249,7 @@ export class Leases {
         onRemoved();
       };
       if (lease.direct.size === 0) remove();
-      else void this.#directQueues.unmapRegion(lease, region.handle).then(remove);
+      else void this.#queues.direct.unmapRegion(lease, region.handle).then(remove);
     });
   }
 
@@ -385,12 +258,13 @@ export class Leases {
     const { channel, doorbell, mapping } = lease;
     if (channel.isEnded) return;
     channel.end.close(reason);
-    for (const queue of channel.queues) if (queue !== undefined) this.#closeQueue(lease, queue, INTERRUPTED);
-    for (const number of lease.direct.keys()) this.#directQueues.close(lease, number);
+    for (const number of channel.queues.keys()) this.#queues.shared.close(lease, number, INTERRUPTED);
+    for (const number of lease.direct.keys()) this.#queues.direct.close(lease, number);
     if (channel.end.publish()) doorbell.ring();
     channel.detach();
     channel.isEnded = true;
     this.#engine.forget(channel);
+    this.tenants.leave(channel.tenant);
     this.#byChannel.delete(channel.id);
     this.#vault.forget(lease.record.memory);
     this.#vault.forget(lease.record.doorbell);
@@ -476,7 +350,7 @@ export class Leases {
 
   #restoreQueue(lease: Lease, queue: LedgeredQueue): void {
     if (queue.depth === DIRECT_DEPTH) lease.direct.set(queue.number, queue);
-    else void this.#openQueue(lease, { ...queue, device: this.#device(queue.device) });
+    else void this.#queues.shared.restore(lease, { ...queue, device: this.#device(queue.device) });
   }
 
   #device(name: string): Device {

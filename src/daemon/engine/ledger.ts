@@ -1,21 +1,12 @@
-// The ledger: what an engine must leave behind for the next one to go on where it died. Records of channels come and
-// go; the journal in them is written by the channel itself, for each request.
+// The ledger: what an engine must leave behind for the next one to go on where it died. This is the file and its
+// directory, in which the records of channels (ledger-record.ts) come and go; its bytes are in ledger-layout.ts.
 
-import { crc32 } from 'node:zlib';
 import { assert } from '../../shared/assert.ts';
 import { isSlotCount } from '../../shared/channel/layout.ts';
-import { CHANNEL_QUEUES_MAX, CHANNEL_REGIONS_MAX, CHANNEL_SESSIONS_MAX } from '../../shared/limits.ts';
-import {
-  algorithmIndex,
-  algorithmNames,
-  type AlgorithmName,
-  type SessionParameters,
-} from '../../shared/operations.ts';
 import { WarpError } from '../../shared/errors.ts';
 import type { Fd } from '../../sys/fd.ts';
 import { createSealedMemory, type Mapping, PAGE_BYTES, punchOut, reserveMapping } from '../../sys/memory.ts';
 import {
-  CHECKED_OFFSET,
   DEVICE_NAME_BYTES,
   DEVICE_NAMES_OFFSET,
   DEVICES_MAX,
@@ -27,17 +18,6 @@ import {
   F_NEXT_PAGE,
   F_VERSION,
   FIRST_RECORD_PAGE,
-  isInFlight,
-  KEY_LEVEL,
-  L_CHECKSUM,
-  L_COMPLETION_TAIL,
-  L_DOORBELL,
-  L_MEMORY,
-  L_QUEUES,
-  L_REGIONS,
-  L_SESSIONS_END,
-  L_SETUP_BYTES,
-  L_SLOTS,
   LEDGER_BYTES,
   LEDGER_MAGIC,
   LEDGER_VERSION,
@@ -46,15 +26,9 @@ import {
   RECORD_LIVE,
   recordGeometry,
   RECORDS_MAX,
-  S_ALGORITHM,
-  S_CHECKSUM,
-  S_HANDLE,
-  S_KEY,
-  S_LEVEL,
-  sessionLayout,
   SETUP_BYTES_MAX,
-  SETUP_OFFSET,
 } from './ledger-layout.ts';
+import { LedgerRecord } from './ledger-record.ts';
 
 /** Handles of the ledger itself and of the lifeline (lifeline.ts); others are given from here on. */
 export const LEDGER_HANDLE = 1;
@@ -62,27 +36,6 @@ export const LIFELINE_HANDLE = 2;
 const FIRST_FREE_HANDLE = 3;
 
 const DIRECTORY_WORD = DIRECTORY_PAGE * PAGE_WORDS;
-const SESSION_WORDS = sessionLayout.bytes / 4;
-
-export interface LedgeredQueue {
-  readonly number: number;
-  readonly device: string;
-  readonly algorithm: AlgorithmName;
-  /** DIRECT_DEPTH: its hardware queue is the client's own. */
-  readonly depth: number;
-}
-
-export interface LedgeredRegion {
-  readonly number: number;
-  readonly handle: number;
-  readonly bytes: number;
-}
-
-export interface LedgeredSession {
-  readonly number: number;
-  readonly handle: number;
-  readonly parameters: SessionParameters;
-}
 
 export class Ledger {
   readonly memory: Fd;
@@ -173,10 +126,10 @@ export class Ledger {
     this.#words[F_NEXT_ENTRY] = entries;
     this.#words[F_NEXT_PAGE] = nextPage;
     const overlapping = findOverlaps(taken);
-    for (const { entry, first } of taken) {
+    for (const { entry } of taken) {
       const word = this.#words[DIRECTORY_WORD + entry * ENTRY_WORDS + 1] as number;
       if ((word & 3) !== RECORD_LIVE) continue;
-      const record = new LedgerRecord(this, entry, this.#words, first * PAGE_WORDS, word >>> 2);
+      const record = this.#record(entry);
       const reason = overlapping.has(entry) ? 'its pages are those of another, too' : record.check();
       if (reason === undefined) records.push(record);
       else refused.push(`record ${entry}: ${reason}`);
@@ -199,14 +152,7 @@ export class Ledger {
     const text = Buffer.from(JSON.stringify(setup));
     assert(text.length <= SETUP_BYTES_MAX, 'the call that opens a channel fits its record');
     const entry = this.#freeOf(slots).pop() ?? this.#appendEntry(slots);
-    const at = DIRECTORY_WORD + entry * ENTRY_WORDS;
-    const record = new LedgerRecord(
-      this,
-      entry,
-      this.#words,
-      (this.#words[at] as number) * PAGE_WORDS,
-      slots,
-    );
+    const record = this.#record(entry);
     record.write(text, memory, doorbell);
     return record;
   }
@@ -223,6 +169,12 @@ export class Ledger {
     const bytes = recordGeometry(slots).pages * PAGE_BYTES;
     punchOut(this.memory, { offset: firstWord * 4, bytes });
     this.#freeOf(slots).push(entry);
+  }
+
+  #record(entry: number): LedgerRecord {
+    const at = DIRECTORY_WORD + entry * ENTRY_WORDS;
+    const firstWord = (this.#words[at] as number) * PAGE_WORDS;
+    return new LedgerRecord(this, { entry, firstWord, slots: (this.#words[at + 1] as number) >>> 2 });
   }
 
   #freeOf(slots: number): number[] {
@@ -286,6 +238,7 @@ export class Ledger {
 
   /** For LedgerRecord only. */
   view(word: number, words: number): Int32Array {
+    assert(word + words <= this.#words.length, 'the record lies in the ledger');
     return new Int32Array(this.#words.buffer, this.#words.byteOffset + word * 4, words);
   }
 }
@@ -303,172 +256,4 @@ function findOverlaps(
     found.add(next.entry);
   }
   return found;
-}
-
-/** The record of one channel. */
-export class LedgerRecord {
-  readonly entry: number;
-  readonly slots: number;
-  readonly firstWord: number;
-  /** The head of the record; its completion tail is the engine's own index. */
-  readonly head: Int32Array;
-  readonly journal: Int32Array;
-  readonly rows: Int32Array;
-  readonly #ledger: Ledger;
-
-  constructor(ledger: Ledger, entry: number, words: Int32Array, firstWord: number, slots: number) {
-    this.#ledger = ledger;
-    this.entry = entry;
-    this.slots = slots;
-    this.firstWord = firstWord;
-    const { journal, rows, sessions } = recordGeometry(slots);
-    assert(firstWord + sessions < words.length, 'the record lies in the ledger');
-    this.head = ledger.view(firstWord, PAGE_WORDS);
-    this.journal = ledger.view(firstWord + journal, slots);
-    this.rows = ledger.view(firstWord + rows, sessions - rows);
-  }
-
-  get memory(): number {
-    return this.head[L_MEMORY] as number;
-  }
-
-  get doorbell(): number {
-    return this.head[L_DOORBELL] as number;
-  }
-
-  /** Whether requests are in flight. */
-  get isBusy(): boolean {
-    return this.journal.some(isInFlight);
-  }
-
-  get completionTail(): number {
-    return this.head[L_COMPLETION_TAIL] as number;
-  }
-
-  /** The call that opened the channel, as it was written down. */
-  get setup(): unknown {
-    const bytes = this.head[L_SETUP_BYTES] as number;
-    const head = this.#ledger.bytes(this.firstWord, PAGE_WORDS);
-    return JSON.parse(head.toString('utf8', SETUP_OFFSET, SETUP_OFFSET + bytes)) as unknown;
-  }
-
-  write(setup: Buffer, memory: number, doorbell: number): void {
-    const { head } = this;
-    head[L_SLOTS] = this.slots;
-    head[L_MEMORY] = memory;
-    head[L_DOORBELL] = doorbell;
-    head[L_SETUP_BYTES] = setup.length;
-    setup.copy(this.#ledger.bytes(this.firstWord, PAGE_WORDS), SETUP_OFFSET);
-    head[L_CHECKSUM] = this.#checksum();
-  }
-
-  #checksum(): number {
-    const end = SETUP_OFFSET + (this.head[L_SETUP_BYTES] as number);
-    return crc32(this.#ledger.bytes(this.firstWord, PAGE_WORDS).subarray(CHECKED_OFFSET, end)) | 0;
-  }
-
-  /** What is wrong with the record; undefined if nothing is. */
-  check(): string | undefined {
-    const { head } = this;
-    if (head[L_SLOTS] !== this.slots) return `${head[L_SLOTS]} slots, ${this.slots} in the directory`;
-    if ((head[L_SETUP_BYTES] as number) >>> 0 > SETUP_BYTES_MAX)
-      return 'the length of the setup is impossible';
-    if (head[L_CHECKSUM] !== this.#checksum()) return 'its checksum is wrong';
-    return undefined;
-  }
-
-  setQueue({ number, device, algorithm, depth }: LedgeredQueue): void {
-    const name = (this.#ledger.deviceNumber(device) << 8) | algorithmIndex(algorithm);
-    this.head[L_QUEUES + number - 1] = (depth << 16) | name;
-  }
-
-  clearQueue(number: number): void {
-    this.head[L_QUEUES + number - 1] = 0;
-  }
-
-  queues(): LedgeredQueue[] {
-    const queues: LedgeredQueue[] = [];
-    for (let number = 1; number <= CHANNEL_QUEUES_MAX; number++) {
-      const word = this.head[L_QUEUES + number - 1] as number;
-      const algorithm = algorithmNames[word & 0xff];
-      if (word === 0 || algorithm === undefined) continue;
-      queues.push({
-        number,
-        device: this.#ledger.deviceName((word >>> 8) & 0xff),
-        algorithm,
-        depth: word >>> 16,
-      });
-    }
-    return queues;
-  }
-
-  /** The bytes are stored last: a region without them is not there. */
-  setRegion({ number, handle, bytes }: LedgeredRegion): void {
-    const at = L_REGIONS + (number - 1) * 2;
-    this.head[at + 1] = handle;
-    this.head[at] = bytes;
-  }
-
-  /** Unless another region has taken the number. */
-  clearRegion(number: number, handle: number): void {
-    const at = L_REGIONS + (number - 1) * 2;
-    if (this.head[at + 1] === handle) this.head[at] = 0;
-  }
-
-  regions(): LedgeredRegion[] {
-    const regions: LedgeredRegion[] = [];
-    for (let number = 1; number <= CHANNEL_REGIONS_MAX; number++) {
-      const at = L_REGIONS + (number - 1) * 2;
-      const bytes = this.head[at] as number;
-      if (bytes !== 0) regions.push({ number, handle: this.head[at + 1] as number, bytes });
-    }
-    return regions;
-  }
-
-  /** The checksum is stored last: a session without it is not there. */
-  setSession({ number, handle, parameters }: LedgeredSession): void {
-    this.head[L_SESSIONS_END] = Math.max(this.head[L_SESSIONS_END] as number, number);
-    const words = this.#session(number);
-    words[S_ALGORITHM] = algorithmIndex(parameters.algorithm);
-    words[S_HANDLE] = handle;
-    words[S_LEVEL] = parameters.kind === 'level' ? parameters.level : KEY_LEVEL;
-    if (parameters.kind === 'key')
-      for (let word = 0; word < 8; word++) words[S_KEY + word] = parameters.key.readInt32LE(word * 4);
-    words[S_CHECKSUM] = sessionChecksum(words);
-  }
-
-  clearSession(number: number): void {
-    const words = this.#session(number);
-    words[S_CHECKSUM] = 0;
-    words.fill(0);
-  }
-
-  sessions(): LedgeredSession[] {
-    const sessions: LedgeredSession[] = [];
-    const end = Math.min(this.head[L_SESSIONS_END] as number, CHANNEL_SESSIONS_MAX);
-    for (let number = 1; number <= end; number++) {
-      const words = this.#session(number);
-      if (words[S_CHECKSUM] === 0 || words[S_CHECKSUM] !== sessionChecksum(words)) continue;
-      const algorithm = algorithmNames[words[S_ALGORITHM] as number];
-      if (algorithm === undefined) continue;
-      const level = words[S_LEVEL] as number;
-      const key = Buffer.alloc(32);
-      for (let word = 0; word < 8; word++) key.writeInt32LE(words[S_KEY + word] as number, word * 4);
-      const parameters: SessionParameters =
-        level === KEY_LEVEL ? { algorithm, kind: 'key', key } : { algorithm, kind: 'level', level };
-      sessions.push({ number, handle: words[S_HANDLE] as number, parameters });
-    }
-    return sessions;
-  }
-
-  #session(number: number): Int32Array {
-    const at = this.firstWord + recordGeometry(this.slots).sessions + (number - 1) * SESSION_WORDS;
-    return this.#ledger.view(at, SESSION_WORDS);
-  }
-}
-
-/** Never 0, which stands for no session. */
-function sessionChecksum(words: Int32Array): number {
-  const bytes = new Uint8Array(words.buffer, words.byteOffset + 4, (SESSION_WORDS - 1) * 4);
-  return crc32(bytes) | 1;
 }

@@ -26,6 +26,7 @@ import { Leases } from './leases.ts';
 import { Ledger, LEDGER_HANDLE, LIFELINE_HANDLE } from './ledger.ts';
 import { createLifeline, type Lifeline, lifelineEnds } from './lifeline.ts';
 import { EngineService } from './service.ts';
+import { SharedQueues } from './shared-queues.ts';
 import type { Tenant } from './tenant.ts';
 import { Returned, Vault } from './vault.ts';
 
@@ -102,12 +103,13 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   );
   const act = {
     onFault: (tenant: Tenant): void => leases.stopIfFaulty(tenant),
-    onLeave: (device: Device): void => leases.leaveDevice(device),
+    onLeave: (device: Device): void => queues.shared.leaveDevice(device, leases),
   };
   engine.devices.push(...openDevices(configuration, { engine, hardware, lifeline, act, log }));
+  const queues = { shared: new SharedQueues(engine, log), direct: directQueues };
   const left = returned.take(LEDGER_HANDLE);
   const ledger = openLedger(left, reserved, log);
-  const leases = new Leases(engine, ledger, vault, directQueues, log);
+  const leases = new Leases(engine, ledger, vault, queues, log);
   vault.store(LEDGER_HANDLE, ledger.memory);
   vault.store(LIFELINE_HANDLE, lifeline.watched);
   // Before a worker has something to do: the next engine has to wait for it.
@@ -115,7 +117,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   if (earlier !== undefined && !(await lifelineEnds(earlier, WORKERS_MILLIS_MAX))) {
     log.error({ waitedMillis: WORKERS_MILLIS_MAX }, 'a worker of the engine before is still there');
   }
-  const service = new EngineService(engine, leases, directQueues);
+  const service = new EngineService(engine, leases, queues);
   let broker: BrokerServer | undefined = undefined;
   const takeOver = async (): Promise<void> => {
     const { lively, idle, found } = readLegacy(ledger, returned, log);

@@ -90,7 +90,7 @@ export class Flow {
 
 export class Scheduler<Queue extends Schedulable> {
   readonly #costOf: (queue: Queue) => number;
-  readonly #flows: Flow[] = [];
+  readonly #flows = new Set<Flow>();
   /** The flows for which something waits: a binary heap, the one whose request ends first on top. */
   readonly #waiting: Flow[] = [];
   #virtualNanos = 0;
@@ -103,8 +103,14 @@ export class Scheduler<Queue extends Schedulable> {
   createFlow(name: string, weight: number): Flow {
     const flow = new Flow(this, name, weight);
     flow.startNanos = this.#virtualNanos;
-    this.#flows.push(flow);
+    this.#flows.add(flow);
     return flow;
+  }
+
+  /** Nothing will come from it any more. */
+  removeFlow(flow: Flow): void {
+    assert(flow.heapIndex === -1, 'nothing waits in a flow that goes');
+    this.#flows.delete(flow);
   }
 
   get isIdle(): boolean {

@@ -15,10 +15,10 @@ import {
 } from '../contracts.ts';
 import type { Handlers, WithFds } from '../link.ts';
 import type { Device } from './device.ts';
-import type { DirectQueues } from './direct-queues.ts';
 import type { Engine } from './engine.ts';
-import type { Lease, Leases } from './leases.ts';
+import type { Lease, Leases, Queues } from './leases.ts';
 
+const CANCELLED = errorNumber('CANCELLED');
 const DAEMON_STOPPING = errorNumber('DAEMON_STOPPING');
 /** How often a drain looks whether all is done, milliseconds. */
 const DRAIN_POLL_MILLIS = 5;
@@ -31,12 +31,12 @@ type Nothing = Record<string, never>;
 export class EngineService implements Handlers<typeof engineContract> {
   readonly #engine: Engine;
   readonly #leases: Leases;
-  readonly #directQueues: DirectQueues;
+  readonly #queues: Queues;
 
-  constructor(engine: Engine, leases: Leases, directQueues: DirectQueues) {
+  constructor(engine: Engine, leases: Leases, queues: Queues) {
     this.#engine = engine;
     this.#leases = leases;
-    this.#directQueues = directQueues;
+    this.#queues = queues;
   }
 
   async openChannel(setup: RequestOf<'openChannel'>, fds: readonly Fd[]): Promise<Nothing> {
@@ -59,7 +59,7 @@ export class EngineService implements Handlers<typeof engineContract> {
 
   cancelRequests({ channel, requests }: RequestOf<'cancelRequests'>): Nothing {
     const lease = this.#leases.find(channel);
-    if (lease !== undefined) this.#leases.cancel(lease, requests);
+    if (lease !== undefined) this.#queues.shared.cancel(lease, requests);
     return {};
   }
 
@@ -82,7 +82,7 @@ export class EngineService implements Handlers<typeof engineContract> {
     const device = this.#offered(name);
     if (device.state === 'failed')
       throw new WarpError('DEVICE_UNAVAILABLE', { operation: `open a queue on ${name}` });
-    await this.#leases.openQueue(lease, { number, device, algorithm, depth });
+    await this.#queues.shared.open(lease, { number, device, algorithm, depth });
     return {};
   }
 
@@ -95,17 +95,20 @@ export class EngineService implements Handlers<typeof engineContract> {
   }: RequestOf<'openDirectQueue'>): Promise<WithFds<ReplyOf<'openDirectQueue'>>> {
     const lease = this.#leases.get(channel);
     const queue = { number, device: this.#offered(device).name, algorithm };
-    const { fd, deviceApi } = await this.#directQueues.open(lease, queue, waitMillis);
+    const { fd, deviceApi } = await this.#queues.direct.open(lease, queue, waitMillis);
     return { reply: { deviceApi }, fds: [fd] };
   }
 
   async mapRegion({ channel, queue, region }: RequestOf<'mapRegion'>): Promise<ReplyOf<'mapRegion'>> {
-    return { address: await this.#directQueues.mapRegion(this.#leases.get(channel), queue, region) };
+    return { address: await this.#queues.direct.mapRegion(this.#leases.get(channel), queue, region) };
   }
 
   closeQueue({ channel, queue }: RequestOf<'closeQueue'>): Nothing {
     const lease = this.#leases.find(channel);
-    if (lease !== undefined) this.#leases.closeQueue(lease, queue);
+    if (lease === undefined) return {};
+    this.#queues.direct.close(lease, queue);
+    this.#queues.shared.close(lease, queue, CANCELLED);
+    this.#engine.wake();
     return {};
   }
 
@@ -121,15 +124,16 @@ export class EngineService implements Handlers<typeof engineContract> {
       for (const queue of lease.channel.queues) {
         if (queue?.device !== device || queues.length === QUEUES_LISTED_MAX) continue;
         queues.push({ channel: lease.channel.id, queue: queue.number });
-        this.#leases.closeQueue(lease, queue.number);
+        this.#queues.shared.close(lease, queue.number, CANCELLED);
       }
       for (const { number, device: used } of lease.direct.values()) {
         if (used !== name || queues.length === QUEUES_LISTED_MAX) continue;
         queues.push({ channel: lease.channel.id, queue: number });
-        this.#leases.closeQueue(lease, number);
+        this.#queues.direct.close(lease, number);
       }
       if (queues.length === QUEUES_LISTED_MAX) break;
     }
+    this.#engine.wake();
     return { queues, queuesLent: device.queues, inFlight: device.inFlight };
   }
 
@@ -164,7 +168,13 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   configureTenants({ tenants }: RequestOf<'configureTenants'>): Nothing {
-    for (const { tenant, limits } of tenants) this.#leases.configureTenant(tenant, limits);
+    for (const { tenant: name, limits } of tenants) {
+      const tenant = this.#leases.tenants.find(name);
+      // One that is not known gets its limits with its first channel.
+      if (tenant === undefined) continue;
+      tenant.configure(limits, this.#engine.clock.nowMillis);
+      this.#engine.unlimit(tenant);
+    }
     return {};
   }
 

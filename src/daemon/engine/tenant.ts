@@ -1,5 +1,5 @@
-// A tenant as the engine sees it: what it may send, and what it has in flight. Tenants outlive their channels, so
-// that neither a debt nor an empty bucket is forgotten by connecting again.
+// A tenant as the engine sees it: what it may send, and what it has in flight. It outlives its channels, so that neither
+// a debt nor an empty bucket is forgotten by connecting again (tenants.ts).
 
 import type { Channel } from './channel.ts';
 import { FLOOR_NANOS } from './costs.ts';
@@ -35,6 +35,7 @@ export interface TenantLimits {
 export class Tenant {
   readonly name: string;
   limits: TenantLimits;
+  channels = 0;
   inFlight = 0;
   /** Channels whose submissions wait until the tenant may send more. */
   readonly waiting = new Set<Channel>();
@@ -76,6 +77,13 @@ export class Tenant {
 
   isStopped(nowMillis: number): boolean {
     return this.#faults.count(nowMillis) >= this.limits.faultsStopped;
+  }
+
+  /** It has nothing, and its rates and its faults are as those of one that was never here. */
+  isBlank(nowMillis: number): boolean {
+    const buckets = [this.#rubbish, this.#operations, this.#bytes];
+    const isUnused = this.channels === 0 && this.inFlight === 0 && this.#faults.count(nowMillis) === 0;
+    return isUnused && buckets.every((bucket) => bucket?.isFull(nowMillis) ?? true);
   }
 
   /** How many requests may be taken from its channels now; 0 or less: none. */

@@ -44,6 +44,12 @@ export class TokenBucket {
     return this.#tokens;
   }
 
+  /** Nothing was taken that has not come back. */
+  isFull(nowMillis: number): boolean {
+    this.#fill(nowMillis);
+    return this.#tokens >= this.#burst;
+  }
+
   take(amount: number): void {
     this.#tokens -= amount;
   }

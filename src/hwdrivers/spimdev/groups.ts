@@ -10,12 +10,13 @@ const HARMLESS_DRIVERS = /vfio|mdev|pcieport|pci-stub/;
 export function strangersIn(group: string, root = '/'): string[] {
   const folder = join(root, 'sys/kernel/iommu_groups', group, 'devices');
   return namesIn(folder).flatMap((device) => {
-    const driver = driverOf(join(folder, device));
+    const driver = kernelDriverOf(join(folder, device));
     return driver === undefined || HARMLESS_DRIVERS.test(driver) ? [] : [`${device} (${driver})`];
   });
 }
 
-function driverOf(device: string): string | undefined {
+/** The driver of the kernel that a device is bound to. */
+function kernelDriverOf(device: string): string | undefined {
   try {
     return basename(readlinkSync(join(device, 'driver')));
   } catch {

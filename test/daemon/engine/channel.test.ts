@@ -17,6 +17,7 @@ import {
   W_SUBMISSION_HEAD,
 } from '../../../src/shared/channel/layout.ts';
 import { algorithmIndex, operations } from '../../../src/shared/operations.ts';
+import { limits } from '../../fixtures/tenant-limits.ts';
 
 const SLOTS = 8;
 const ledger = Ledger.create();
@@ -28,14 +29,7 @@ describe('a channel', () => {
     const geometry = channelGeometry(SLOTS);
     const words = new Int32Array(geometry.totalBytes / 4);
     formatChannel(words, geometry);
-    const tenant = new Tenant('test', {
-      weight: 1,
-      inFlightMax: 100,
-      requestBytesMax: 4096,
-      requestNanosMax: 1e9,
-      faultsSlowed: 3,
-      faultsStopped: 5,
-    });
+    const tenant = new Tenant('test', limits);
     const record = ledger.add({}, { slots: SLOTS, memory: 3, doorbell: 4 });
     const channel = new Channel(1, tenant, words, geometry, record, () => {});
     const heads: number[] = [];

@@ -9,7 +9,8 @@ import {
   PAGE_WORDS,
   recordGeometry,
 } from '../../../src/daemon/engine/ledger-layout.ts';
-import { Ledger, type LedgerRecord } from '../../../src/daemon/engine/ledger.ts';
+import type { LedgerRecord } from '../../../src/daemon/engine/ledger-record.ts';
+import { Ledger } from '../../../src/daemon/engine/ledger.ts';
 import { mapShared } from '../../../src/sys/memory.ts';
 
 const opened: Ledger[] = [];

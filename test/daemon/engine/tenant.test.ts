@@ -2,15 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FLOOR_NANOS } from '../../../src/daemon/engine/costs.ts';
 import { Scheduler } from '../../../src/daemon/engine/scheduler.ts';
 import { Tenant } from '../../../src/daemon/engine/tenant.ts';
-
-const limits = {
-  weight: 1,
-  inFlightMax: 100,
-  requestBytesMax: 1_000,
-  requestNanosMax: 1e9,
-  faultsSlowed: 3,
-  faultsStopped: 5,
-};
+import { limits } from '../../fixtures/tenant-limits.ts';
 
 describe('a tenant', () => {
   it('has room for what is not in flight', () => {

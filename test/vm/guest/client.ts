@@ -98,13 +98,13 @@ class Client {
     length: number,
     to = 8192,
   ): Promise<Outcome & { readonly text: string }> {
-    const outcome = await this.ask<Outcome>('run', {
-      queue,
-      operation: 'copy',
-      source: { region, bytes: length },
-      destination: { region, offset: to, bytes: length },
-    });
+    const outcome = await this.ask<Outcome>('run', copyOf(queue, region, length, to));
     return { ...outcome, text: await this.ask<string>('read', { region, offset: to, length }) };
+  }
+
+  /** The same without waiting for it; `finish` tells the outcome of that name. */
+  async begin(name: string, queue: string, region: string, length: number, to = 8192): Promise<void> {
+    await this.ask('begin', { name, ...copyOf(queue, region, length, to) });
   }
 
   /** What its descriptors stand for, as root sees it. */
@@ -130,4 +130,9 @@ class Client {
       });
     });
   }
+}
+
+function copyOf(queue: string, region: string, length: number, to: number): object {
+  const source = { region, bytes: length };
+  return { queue, operation: 'copy', source, destination: { ...source, offset: to } };
 }

@@ -2,15 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,30 +15,16 @@ import { openMdev } from '../../../src/daemon/custodian/vfio.ts';
 import { parentNames, readParent, readTypeFor, readTypes } from '../../../src/hwdrivers/spimdev/parents.ts';
 import { createSealedMemory } from '../../../src/sys/memory.ts';
 import { loadEdu, unloadModule } from './modules.ts';
-import { mapFor, PARENT, parentFolder, startDevice } from './rig.ts';
+import { available, createForeign, mdevsFolder, PARENT, removeForeign } from './parent.ts';
+import { mapFor, startDevice } from './rig.ts';
 
 const LONG = { deadlineMillis: 30_000 };
-const devices = '/sys/bus/mdev/devices';
 
 let stateDir: string;
 let store: MdevStore;
 
-function available(): number {
-  return readTypeFor(readParent(PARENT), 'copy').available;
-}
-
-function createForeign(): string {
-  const uuid = randomUUID();
-  writeFileSync(join(parentFolder, 'mdev_supported_types/wd_edu-copy/create'), uuid);
-  return uuid;
-}
-
-function removeForeign(uuid: string): void {
-  writeFileSync(join(devices, uuid, 'remove'), '1');
-}
-
 function groupPathOf(uuid: string): string {
-  return join('/dev/vfio', basename(readlinkSync(join(devices, uuid, 'iommu_group'))));
+  return join('/dev/vfio', basename(readlinkSync(join(mdevsFolder, uuid, 'iommu_group'))));
 }
 
 beforeAll(() => loadEdu({ queues: 5, reserve: 2 }));
@@ -58,7 +36,7 @@ beforeEach(() => {
 
 afterEach(() => {
   store.close();
-  expect(readdirSync(devices)).toEqual([]);
+  expect(readdirSync(mdevsFolder)).toEqual([]);
 });
 
 describe('parents', () => {
@@ -86,11 +64,11 @@ describe('mdevs', () => {
   it('are created and removed; no queue is taken by that', async () => {
     const parent = readParent(PARENT);
     const mdev = await store.create(parent, readTypeFor(parent, 'copy'));
-    expect(existsSync(join(devices, mdev.uuid))).toBe(true);
+    expect(existsSync(join(mdevsFolder, mdev.uuid))).toBe(true);
     expect(available()).toBe(3);
     expect(store.list()).toEqual([mdev]);
     await store.remove(mdev, LONG);
-    expect(existsSync(join(devices, mdev.uuid))).toBe(false);
+    expect(existsSync(join(mdevsFolder, mdev.uuid))).toBe(false);
     expect(store.list()).toEqual([]);
     expect(readdirSync(join(stateDir, 'mdevs'))).toEqual([]);
   });
@@ -107,7 +85,7 @@ describe('mdevs', () => {
     await expect(store.remove({ uuid: foreign, parent: PARENT, type: type.name }, LONG)).rejects.toThrow(
       /it is not ours/,
     );
-    expect(existsSync(join(devices, foreign))).toBe(true);
+    expect(existsSync(join(mdevsFolder, foreign))).toBe(true);
     removeForeign(foreign);
   });
 
@@ -157,7 +135,7 @@ describe('a custodian that was killed', () => {
     expect(store.instance).toBe(instance);
     expect(store.list()).toEqual([{ uuid, parent: PARENT, type: 'wd_edu-copy' }]);
     expect(await store.removeLeftovers(LONG)).toEqual(new Map());
-    expect(readdirSync(devices)).toEqual([foreign]);
+    expect(readdirSync(mdevsFolder)).toEqual([foreign]);
     removeForeign(foreign);
   });
 });
@@ -206,7 +184,7 @@ describe('the devices of a configuration', () => {
       },
     );
     expect(troubles).toEqual(['absent0: DEVICE_UNUSABLE', 'sums0: DEVICE_UNUSABLE']);
-    expect(readdirSync(devices)).toHaveLength(2);
+    expect(readdirSync(mdevsFolder)).toHaveLength(2);
     const memory = createSealedMemory('region', 8192);
     const copy = await hardware.device('copy0');
     const factorial = await hardware.device('factorial0');
@@ -218,7 +196,7 @@ describe('the devices of a configuration', () => {
     await expect(hardware.device('sums0')).rejects.toThrow(/no type for this algorithm/);
     await expect(hardware.device('other')).rejects.toThrow(/NO_SUCH_DEVICE/);
     await hardware.close();
-    expect(readdirSync(devices)).toEqual([]);
+    expect(readdirSync(mdevsFolder)).toEqual([]);
     expect(available()).toBe(3);
     store = new MdevStore({ stateDir });
   });
@@ -266,10 +244,10 @@ describe('loans', () => {
     await loans.end({ channel: 1, queue: 2 });
     await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
     await loans.end(name);
-    const mdevs = readdirSync(devices);
+    const mdevs = readdirSync(mdevsFolder);
     expect(mdevs).toHaveLength(2);
     (await loans.lend(request)).fd.close();
-    expect(readdirSync(devices)).toEqual(mdevs);
+    expect(readdirSync(mdevsFolder)).toEqual(mdevs);
     // One that is ended before its mdev is there leaves nothing behind.
     const early = loans.lend({ ...request, tenant: 'bob', queue: 3 });
     await loans.end({ channel: 1, queue: 3 });
@@ -289,7 +267,7 @@ describe('warpctl mdev', () => {
   it('makes an mdev and removes it, but not under the hands of who has it open', () => {
     const uuid = randomUUID();
     expect(warpctl('create', PARENT, 'copy', '--uuid', uuid)).toMatchObject({ code: 0, told: { uuid } });
-    expect(existsSync(join(devices, uuid))).toBe(true);
+    expect(existsSync(join(mdevsFolder, uuid))).toBe(true);
     expect(store.list()).toEqual([]);
     const held = openSync(groupPathOf(uuid), 'r+');
     const refused = warpctl('remove', uuid);
@@ -298,10 +276,10 @@ describe('warpctl mdev', () => {
       code: 'DEVICE_UNUSABLE',
       found: expect.stringMatching(new RegExp(`is held by ${process.pid} \\(`)) as unknown,
     });
-    expect(existsSync(join(devices, uuid))).toBe(true);
+    expect(existsSync(join(mdevsFolder, uuid))).toBe(true);
     closeSync(held);
     expect(warpctl('remove', uuid)).toMatchObject({ code: 0, told: { uuid } });
-    expect(existsSync(join(devices, uuid))).toBe(false);
+    expect(existsSync(join(mdevsFolder, uuid))).toBe(false);
   });
 });
 

@@ -2,7 +2,6 @@
 // the device's troubles, and what becomes of all that when a process dies.
 
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -11,12 +10,19 @@ import { eventually } from '../../fixtures/daemon.ts';
 import { Clients, type Outcome } from './client.ts';
 import { GuestDaemon } from './guest-daemon.ts';
 import { loadEdu } from './modules.ts';
-import { debugFolder, parentFolder } from './rig.ts';
+import {
+  available,
+  createForeign,
+  debugFolder,
+  mdevsFolder,
+  parentFolder,
+  removeForeign,
+  untilAvailable,
+} from './parent.ts';
 
 const ALICE = 1001;
 const BOB = 1002;
 const LIMIT_MILLIS = 60_000;
-const mdevs = '/sys/bus/mdev/devices';
 const entryLimit = '/sys/module/vfio_iommu_type1/parameters/dma_entry_limit';
 
 const configuration = `
@@ -52,30 +58,12 @@ direct = true
 `;
 
 let daemon: GuestDaemon;
+/** An mdev of somebody else. */
 let foreign: string;
 let clients: Clients;
 
-function available(): number {
-  const path = join(parentFolder, 'mdev_supported_types/wd_edu-copy/available_instances');
-  return Number(readFileSync(path, 'utf8'));
-}
-
-async function untilAvailable(count: number): Promise<void> {
-  await eventually(
-    `${count} hardware queues left, not ${available()}`,
-    () => available() === count,
-    LIMIT_MILLIS,
-  );
-}
-
-/** An mdev of somebody else. */
-function makeForeign(): void {
-  foreign = randomUUID();
-  writeFileSync(join(parentFolder, 'mdev_supported_types/wd_edu-copy/create'), foreign);
-}
-
 function ownMdevs(): string[] {
-  return readdirSync(mdevs).filter((uuid) => uuid !== foreign);
+  return readdirSync(mdevsFolder).filter((uuid) => uuid !== foreign);
 }
 
 /** A client with a queue on the device, and a region. */
@@ -92,7 +80,7 @@ function inject(name: string, count: number): void {
 
 beforeAll(async () => {
   loadEdu({ queues: 5, reserve: 1 });
-  makeForeign();
+  foreign = createForeign();
   daemon = await GuestDaemon.start(configuration);
   clients = new Clients(daemon.runtimeDir);
 });
@@ -106,8 +94,8 @@ afterAll(async () => {
   await clients.end();
   await daemon.stop();
   expect(ownMdevs()).toEqual([]);
-  expect(existsSync(join(mdevs, foreign))).toBe(true);
-  writeFileSync(join(mdevs, foreign, 'remove'), '1');
+  expect(existsSync(join(mdevsFolder, foreign))).toBe(true);
+  removeForeign(foreign);
 });
 
 it('two users share one mdev, with no descriptor of VFIO; a hardware queue is taken for each, and given back', async () => {
@@ -199,13 +187,7 @@ it('a client that is killed in the middle of a DMA harms nobody', async () => {
   const alice = await clientWithQueue(ALICE, 'alice');
   const bob = await clientWithQueue(BOB, 'unharmed');
   for (const name of ['1', '2', '3']) {
-    await alice.ask('begin', {
-      name,
-      queue: 'copy',
-      operation: 'copy',
-      source: { region: 'region', bytes: 8192 },
-      destination: { region: 'region', offset: 8192, bytes: 8192 },
-    });
+    await alice.begin(name, 'copy', 'region', 8192);
   }
   await clients.kill(ALICE);
   expect(await bob.copy('copy', 'region', 8)).toMatchObject({ code: 'OK', text: 'unharmed' });
@@ -226,13 +208,7 @@ it('where the device separates nobody, a tenant has a queue of its own only whil
   await bob.share('region', 'alone');
   await alice.ask('request', { name: 'copy', algorithm: 'copy', device: 'edu0' });
   await alice.share('region', 'in line');
-  await alice.ask('begin', {
-    name: 'waiting',
-    queue: 'copy',
-    operation: 'copy',
-    source: { region: 'region', bytes: 7 },
-    destination: { region: 'region', offset: 8192, bytes: 7 },
-  });
+  await alice.begin('waiting', 'copy', 'region', 7);
   expect(await bob.copy('own', 'region', 5)).toMatchObject({ code: 'OK', text: 'alone' });
   expect(available()).toBe(3);
   await bob.ask('reset');
@@ -248,7 +224,7 @@ it('the custodian is killed: mappings and queues are made anew, on an mdev of it
   const after = ownMdevs();
   expect(after).toHaveLength(1);
   expect(after).not.toEqual(before);
-  expect(existsSync(join(mdevs, foreign))).toBe(true);
+  expect(existsSync(join(mdevsFolder, foreign))).toBe(true);
   const bob = await clientWithQueue(BOB, 'bob');
   expect(await bob.copy('copy', 'region', 3)).toMatchObject({ code: 'OK', text: 'bob' });
 });
@@ -256,13 +232,7 @@ it('the custodian is killed: mappings and queues are made anew, on an mdev of it
 it('the engine is killed in the middle of a DMA: nothing is lost', async () => {
   const alice = await clientWithQueue(ALICE, 'twice');
   const before = ownMdevs();
-  await alice.ask('begin', {
-    name: 'running',
-    queue: 'copy',
-    operation: 'copy',
-    source: { region: 'region', bytes: 5 },
-    destination: { region: 'region', offset: 4096, bytes: 5 },
-  });
+  await alice.begin('running', 'copy', 'region', 5, 4096);
   await daemon.replace('engine');
   expect(await alice.ask('finish', { name: 'running' })).toMatchObject({ code: 'OK', produced: 5 });
   expect(await alice.copy('copy', 'region', 5)).toMatchObject({ code: 'OK', text: 'twice' });
@@ -290,11 +260,11 @@ it('a parent that is unbound while it is in use is let go of, and used again whe
   const driver = realpathSync(join(path, 'driver'));
   // The kernel waits until everybody has let go.
   await write(join(driver, 'unbind'), basename(path));
-  expect(readdirSync(mdevs)).toEqual([]);
+  expect(readdirSync(mdevsFolder)).toEqual([]);
   expect(await alice.copy('copy', 'region', 5, 4096)).toMatchObject({ code: 'DEVICE_ERROR' });
   const from = daemon.log.length;
   await write(join(driver, 'bind'), basename(path));
-  makeForeign();
+  foreign = createForeign();
   await eventually('the device is back', () => ownMdevs().length === 1, LIMIT_MILLIS);
   expect(daemon.log.slice(from)).not.toMatch(/"level":50/);
   await eventually(

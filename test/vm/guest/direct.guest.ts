@@ -1,14 +1,13 @@
 // Direct queues: hardware queues in the hands of unprivileged programs, what they can do with them, and what not.
 
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DirectQueue } from '../../../src/client/direct-queue.ts';
 import type { MdevStore } from '../../../src/daemon/custodian/mdev-store.ts';
 import { ParentUse } from '../../../src/daemon/custodian/parent-use.ts';
 import type { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device.ts';
-import { readParent, readTypeFor } from '../../../src/hwdrivers/spimdev/parents.ts';
 import { loadEdu } from './modules.ts';
-import { mapFor, openStore, PARENT, startDevice } from './rig.ts';
+import { available, untilAvailable } from './parent.ts';
+import { mapFor, openStore, startDevice } from './rig.ts';
 import { Tenant } from './tenant.ts';
 
 const ALICE = 1001;
@@ -35,15 +34,6 @@ async function tenantOn(device: SpimdevDevice, uid: number): Promise<Tenant> {
   const tenant = await Tenant.start(device, uid);
   tenants.push({ tenant, device });
   return tenant;
-}
-
-function available(): number {
-  return readTypeFor(readParent(PARENT), 'copy').available;
-}
-
-/** Waits for the kernel: who lets go of a queue is a process that has just ended. */
-async function untilAvailable(count: number): Promise<void> {
-  while (available() !== count) await setTimeout(20);
 }
 
 beforeAll(() => {

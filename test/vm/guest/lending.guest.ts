@@ -2,15 +2,14 @@
 // holder reaches, and how it ends.
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../fixtures/daemon.ts';
 import { Clients, type Outcome } from './client.ts';
 import { GuestDaemon } from './guest-daemon.ts';
 import { loadEdu } from './modules.ts';
-import { parentFolder } from './rig.ts';
+import { available, mdevsFolder, untilAvailable } from './parent.ts';
 
 const ALICE = 1001;
 const BOB = 1002;
@@ -18,7 +17,6 @@ const CAROL = 1003;
 const LIMIT_MILLIS = 60_000;
 /** Longer than a test may take. */
 const LONG_MILLIS = 600_000;
-const mdevs = '/sys/bus/mdev/devices';
 const warpctl = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
 /** Where the custodian begins to map, and what it leaves between ranges. */
 const FIRST_ADDRESS = 2 ** 32;
@@ -49,19 +47,6 @@ wait_millis = ${LONG_MILLIS}
 
 let daemon: GuestDaemon;
 let clients: Clients;
-
-function available(): number {
-  const path = join(parentFolder, 'mdev_supported_types/wd_edu-copy/available_instances');
-  return Number(readFileSync(path, 'utf8'));
-}
-
-async function untilAvailable(count: number): Promise<void> {
-  await eventually(
-    `${count} hardware queues left, not ${available()}`,
-    () => available() === count,
-    LIMIT_MILLIS,
-  );
-}
 
 const wanted = { name: 'own', algorithm: 'copy', mode: 'direct' };
 
@@ -102,13 +87,13 @@ beforeAll(async () => {
 afterEach(async () => {
   await clients.reset();
   await untilAvailable(2);
-  await eventually('only the mdev of the engine', () => readdirSync(mdevs).length === 1, LIMIT_MILLIS);
+  await eventually('only the mdev of the engine', () => readdirSync(mdevsFolder).length === 1, LIMIT_MILLIS);
 });
 
 afterAll(async () => {
   await clients.end();
   await daemon.stop();
-  expect(readdirSync(mdevs)).toEqual([]);
+  expect(readdirSync(mdevsFolder)).toEqual([]);
   loadEdu({ queues: 5, reserve: 2 });
 });
 
@@ -180,15 +165,15 @@ it('who waits and goes away gives its turn to the next, and asking in vain again
   await alice.ask('request', { ...wanted, name: 'second' });
   const gone = (await clients.of(BOB)).ask('request', { ...wanted, waitMillis: LONG_MILLIS });
   const waits = expect(gone).rejects.toThrow(/the client ended/);
-  await eventually('an mdev for Bob', () => readdirSync(mdevs).length === 3, LIMIT_MILLIS);
+  await eventually('an mdev for Bob', () => readdirSync(mdevsFolder).length === 3, LIMIT_MILLIS);
   await clients.kill(BOB);
   await waits;
   const bob = await clients.of(BOB);
   const hasNone = { code: 'NO_HARDWARE_QUEUE' };
   await expect(bob.ask('request', { ...wanted, waitMillis: 0 })).rejects.toMatchObject(hasNone);
-  const before = readdirSync(mdevs).sort();
+  const before = readdirSync(mdevsFolder).sort();
   await expect(bob.ask('request', { ...wanted, waitMillis: 0 })).rejects.toMatchObject(hasNone);
-  expect(readdirSync(mdevs).sort()).toEqual(before);
+  expect(readdirSync(mdevsFolder).sort()).toEqual(before);
 });
 
 it('one that is revoked is stopped in the hardware, whoever still holds it', async () => {

@@ -14,13 +14,13 @@ import { eventually } from '../../fixtures/daemon.ts';
 import { Clients, type Outcome } from './client.ts';
 import { GuestDaemon } from './guest-daemon.ts';
 import { loadEdu } from './modules.ts';
-import { debugFolder, openRig, openStore, PARENT, startDevice, TestRegion } from './rig.ts';
+import { debugFolder, mdevsFolder, PARENT } from './parent.ts';
+import { openRig, openStore, startDevice, TestRegion } from './rig.ts';
 
 const ALICE = 1001;
 const BOB = 1002;
 const LIMIT_MILLIS = 60_000;
 const HUGE_PAGES = 12;
-const mdevs = '/sys/bus/mdev/devices';
 const hugePages = '/proc/sys/vm/nr_hugepages';
 
 function configuration(isAllowed: boolean): string {
@@ -150,7 +150,7 @@ describe('the daemon', () => {
   afterEach(async () => {
     await clients.end();
     await daemon.stop();
-    expect(readdirSync(mdevs)).toEqual([]);
+    expect(readdirSync(mdevsFolder)).toEqual([]);
   });
 
   async function start(isAllowed: boolean): Promise<void> {
@@ -165,7 +165,7 @@ describe('the daemon', () => {
     await expect(
       alice.ask('request', { name: 'copy', algorithm: 'copy', device: 'edu0' }),
     ).rejects.toMatchObject({ code: 'DEVICE_UNAVAILABLE' });
-    expect(readdirSync(mdevs)).toEqual([]);
+    expect(readdirSync(mdevsFolder)).toEqual([]);
   });
 
   it('serves tenants by copies, lends no queue whole, goes on when a process dies, and keeps pages while a device may write', async () => {

@@ -10,20 +10,8 @@ import type { SpimdevDevice } from '../../../src/daemon/custodian/spimdev-device
 import { DeviceMemory } from '../../../src/hwdrivers/spimdev/device-memory.ts';
 import { openFds } from '../../../src/sys/fd.ts';
 import { loadEdu } from './modules.ts';
-import {
-  debugFolder,
-  openRig,
-  openStore,
-  parentFolder,
-  type PortRig,
-  startDevice,
-  TestRegion,
-} from './rig.ts';
-
-function available(type = 'wd_edu-copy'): number {
-  const path = join(parentFolder, 'mdev_supported_types', type, 'available_instances');
-  return Number(readFileSync(path, 'utf8'));
-}
+import { available, debugFolder } from './parent.ts';
+import { openRig, openStore, type PortRig, startDevice, TestRegion } from './rig.ts';
 
 /** IOMMU faults that the kernel has logged. */
 function faults(): number {

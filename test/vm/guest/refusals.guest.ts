@@ -1,7 +1,6 @@
 // What a kernel refuses the daemon, or takes away from it: instances and hardware queues that others have, a group that
 // isn't VFIO's, a mapping. Each costs no more than it has to, is told with what to do, and is over when its cause is.
 
-import { randomUUID } from 'node:crypto';
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -12,12 +11,11 @@ import { eventually } from '../../fixtures/daemon.ts';
 import { Clients, type Outcome } from './client.ts';
 import { GuestDaemon } from './guest-daemon.ts';
 import { loadEdu } from './modules.ts';
-import { debugFolder, PARENT, parentFolder } from './rig.ts';
+import { createForeign, debugFolder, mdevsFolder, PARENT, removeForeign } from './parent.ts';
 
 const ALICE = 1001;
 const BOB = 1002;
 const LIMIT_MILLIS = 120_000;
-const mdevs = '/sys/bus/mdev/devices';
 const neighbourDriver = '/sys/bus/platform/drivers/wd_neighbour';
 /** Of which one is kept back. */
 const HARDWARE_QUEUES = 3;
@@ -44,18 +42,8 @@ let clients: Clients;
 /** Mdevs of somebody else. */
 const foreign: string[] = [];
 
-function createForeign(): void {
-  const uuid = randomUUID();
-  writeFileSync(join(parentFolder, 'mdev_supported_types/wd_edu-copy/create'), uuid);
-  foreign.push(uuid);
-}
-
-function removeForeign(): void {
-  writeFileSync(join(mdevs, foreign.pop() as string, 'remove'), '1');
-}
-
 function ownMdevs(): string[] {
-  return readdirSync(mdevs).filter((uuid) => !foreign.includes(uuid));
+  return readdirSync(mdevsFolder).filter((uuid) => !foreign.includes(uuid));
 }
 
 async function clientWithQueue(uid: number, text: string): ReturnType<Clients['of']> {
@@ -79,7 +67,7 @@ function told(message: RegExp): Record<string, unknown> | undefined {
 
 beforeAll(async () => {
   loadEdu({ queues: HARDWARE_QUEUES, reserve: 1, instances: INSTANCES });
-  while (foreign.length < INSTANCES) createForeign();
+  while (foreign.length < INSTANCES) foreign.push(createForeign());
   daemon = await GuestDaemon.start(configuration);
   clients = new Clients(daemon.runtimeDir);
 });
@@ -90,7 +78,7 @@ afterAll(async () => {
   await clients.end();
   await daemon.stop();
   expect(ownMdevs()).toEqual([]);
-  while (foreign.length > 0) removeForeign();
+  for (const uuid of foreign.splice(0)) removeForeign(uuid);
   loadEdu({ queues: 5, reserve: 2 });
 });
 
@@ -105,7 +93,7 @@ it('others have all instances: the device is not there, nothing half-made stays,
   await expect(alice.ask('request', wanted)).rejects.toMatchObject({ code: 'DEVICE_UNAVAILABLE' });
   expect(ownMdevs()).toEqual([]);
   expect(readdirSync(join(daemon.runtimeDir, 'state/mdevs'))).toEqual([]);
-  removeForeign();
+  removeForeign(foreign.pop() as string);
   await eventually('an mdev of its own', () => ownMdevs().length === 1, LIMIT_MILLIS);
   await eventually(
     'a queue is granted',
@@ -126,13 +114,7 @@ it('others have all hardware queues: requests wait until one is given back', asy
   try {
     expect(queues).toHaveLength(HARDWARE_QUEUES - 1);
     const alice = await clientWithQueue(ALICE, 'patient');
-    await alice.ask('begin', {
-      name: 'waiting',
-      queue: 'copy',
-      operation: 'copy',
-      source: { region: 'region', bytes: 7 },
-      destination: { region: 'region', offset: 8192, bytes: 7 },
-    });
+    await alice.begin('waiting', 'copy', 'region', 7);
     expect(getQueue(mdev)).toBeUndefined();
   } finally {
     closeAll(queues);
@@ -147,7 +129,7 @@ it('the group is not viable: nothing of it is kept open, requests get a code, an
   await daemon.replace('custodian');
   writeFileSync(join(debugFolder, 'neighbours'), 'N');
   const [uuid] = ownMdevs();
-  const group = join('/dev/vfio', basename(readlinkSync(join(mdevs, uuid as string, 'iommu_group'))));
+  const group = join('/dev/vfio', basename(readlinkSync(join(mdevsFolder, uuid as string, 'iommu_group'))));
   const [neighbour] = readdirSync(neighbourDriver).filter((name) => name.startsWith('wd_neighbour.'));
   const alice = await clientWithQueue(ALICE, 'viable');
   expect(await alice.copy('copy', 'region', 6)).toMatchObject({

@@ -35,10 +35,7 @@ import { errorCode } from '../../../src/shared/errors.ts';
 import { operations } from '../../../src/shared/operations.ts';
 import { createSealedMemory, mapShared, type Mapping } from '../../../src/sys/memory.ts';
 import type { Fd } from '../../../src/sys/fd.ts';
-
-export const PARENT = 'wd_edu0';
-export const parentFolder = `/sys/class/spimdev/${PARENT}/device`;
-export const debugFolder = `/sys/kernel/debug/spimdev/${PARENT}`;
+import { PARENT } from './parent.ts';
 
 export function openStore(): MdevStore {
   return new MdevStore({ stateDir: mkdtempSync(join(tmpdir(), 'warpdrive-state-')) });

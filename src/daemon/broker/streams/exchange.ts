@@ -1,37 +1,27 @@
-// One Exchange call: requests from the stream into the slots of a channel that the broker holds, completions from the
-// channel into the stream.
+// One Exchange call: requests from the stream into the slots of a channel that the broker holds; completions come back by
+// the outbox.
 //
 //   message --> backlog --(payload memory, slot)--> channel --> engine
 //                                                      |
-//   message <-- pump <---- completion ring <-----------+
+//   message <-- outbox <--- completion ring <----------+
 //
 // Flow control: while something waits in the backlog no message is read, and while the stream is full no completion is
 // reaped. So a client that doesn't read fills its slots, then the backlog, then its own connection, and nothing else.
-// Work per turn of the event loop is bounded by the slots on one side and by PUMP_MAX on the other.
+// Work per turn of the event loop is bounded by the slots on one side and by the outbox on the other.
 
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import {
-  C_DEVICE_NANOS,
-  C_PRODUCED,
-  C_RESULT,
-  C_SLOT,
-  C_STATUS,
-  RAN_NO,
-  W_SUBMISSION_HEAD,
-} from '../../../shared/channel/layout.ts';
+import { W_SUBMISSION_HEAD } from '../../../shared/channel/layout.ts';
 import { present } from '../../../shared/assert.ts';
 import { asWarpError, errorCode, type ErrorCode, errorNumber, WarpError } from '../../../shared/errors.ts';
 import {
   decodeExchangeRequest,
-  encodeExchangeResponse,
-  type ExchangeResponse,
   RAN,
   type ReceivedExchangeRequest,
   type ReceivedRequest,
-  type WireCompletion,
 } from '../../../shared/exchange.ts';
 import { toServiceError } from '../../../shared/grpc.ts';
 import type { HeldChannel } from './held-channel.ts';
+import { Outbox } from './outbox.ts';
 import { Spin } from './spin.ts';
 import { PayloadMemory, type PayloadRegion } from './payload-memory.ts';
 import {
@@ -41,18 +31,12 @@ import {
   pendingOf,
   receiveInline,
   receivePiece,
-  resultTag,
   whyRefused,
   writeSlot,
 } from './requests.ts';
 
-/** Completions in one turn. */
-const PUMP_MAX = 256;
-/** A message is sent when it has so many bytes of output. */
-const MESSAGE_BYTES = 64 * 1024;
 const TIMER_MILLIS_MAX = 2 ** 31 - 1;
 
-const CANCELLED = errorNumber('CANCELLED');
 const INTERRUPTED = errorNumber('INTERRUPTED');
 
 /** What the call needs of the rest of the broker, for the channel that it names. */
@@ -105,20 +89,12 @@ function invalid(found: string): WarpError {
   return new WarpError('INVALID_ARGUMENT', { operation: 'exchange', found, hint });
 }
 
-/** An output that takes several messages. */
-interface Sending {
-  readonly pending: Pending;
-  readonly completion: WireCompletion;
-  readonly bytes: number;
-  sent: number;
-}
-
 class Exchange {
   readonly #call: Call;
   readonly #host: ExchangeHost;
   readonly #channel: HeldChannel;
   readonly #payloads: PayloadMemory;
-  readonly #completionsMax: number;
+  readonly #outbox: Outbox;
   readonly #byId = new Map<number, Pending>();
   readonly #bySlot: (Pending | undefined)[] = [];
   /** Without a slot, in order. */
@@ -127,12 +103,8 @@ class Exchange {
   #incomplete: Pending | undefined = undefined;
   /** Its pieces are dropped: it was refused or given up. */
   #ignoredId: number | undefined = undefined;
-  /** Completions of requests that got no slot. */
-  readonly #refused: WireCompletion[] = [];
-  #sending: Sending | undefined = undefined;
   #inSlots = 0;
   #nextCookie = 1;
-  #isFull = false;
   #isHalfClosed = false;
   #isTurnScheduled = false;
   readonly #spin = new Spin();
@@ -142,7 +114,10 @@ class Exchange {
     this.#call = call;
     this.#host = host;
     this.#channel = host.channel;
-    this.#completionsMax = completionsPerMessage === 0 ? PUMP_MAX : completionsPerMessage;
+    this.#outbox = new Outbox(call, host.channel, completionsPerMessage, {
+      take: (slot) => this.#takeFromSlot(slot),
+      sent: (pending) => this.#forget(pending),
+    });
     this.#payloads = new PayloadMemory(
       (bytes) => this.#makePayloads(bytes),
       () => this.#advance(),
@@ -157,7 +132,7 @@ class Exchange {
       });
     }
     call.on('drain', () => {
-      this.#isFull = false;
+      this.#outbox.drained();
       this.#schedule();
     });
   }
@@ -228,13 +203,13 @@ class Exchange {
     } catch (error) {
       return this.finish(asWarpError(error, 'exchange'));
     }
-    if (this.#inSlots > 0 || this.#refused.length > 0) {
+    if (this.#inSlots > 0 || !this.#outbox.isEmpty) {
       if (this.#channel.end.publish()) this.#channel.ring();
       this.#schedule();
     }
     const [first] = this.#backlog;
     const awaitsParts = first !== undefined && first === this.#incomplete && first.lease !== undefined;
-    const mayRead = (first === undefined || awaitsParts) && this.#refused.length < PUMP_MAX;
+    const mayRead = (first === undefined || awaitsParts) && this.#outbox.hasRoom;
     if (mayRead && this.#call.isPaused()) this.#call.resume();
     else if (!mayRead && !this.#call.isPaused()) this.#call.pause();
     this.#endIfDone();
@@ -293,7 +268,14 @@ class Exchange {
 
   /** Completes a request that got no slot. */
   #refuse(id: number, code: ErrorCode, ran: number = RAN.unspecified): void {
-    this.#refused.push({ id, status: errorNumber(code), code, ran });
+    this.#outbox.add({ id, status: errorNumber(code), code, ran });
+  }
+
+  #takeFromSlot(slot: number): Pending {
+    const pending = present(this.#bySlot[slot], 'the request of a completion');
+    this.#bySlot[slot] = undefined;
+    this.#inSlots -= 1;
+    return pending;
   }
 
   /** Its number and its memory are free again. */
@@ -317,102 +299,15 @@ class Exchange {
   readonly #turn = (): void => {
     this.#isTurnScheduled = false;
     if (this.#isOver) return;
-    const sent = this.#pump();
+    const sent = this.#outbox.pump();
     if (sent) this.#advance();
-    if (this.#isOver || this.#isFull || (this.#inSlots === 0 && !sent)) return;
+    if (this.#isOver || this.#outbox.isFull || (this.#inSlots === 0 && !sent)) return;
     if (sent) this.#spin.begin(performance.now());
     else if (this.#spin.isOver(performance.now()) && this.#channel.end.prepareSleep())
       return this.#spin.sleep();
     // Its last word is on the doorbell, which says so too.
     if (this.#channel.end.closedReason === 0 || sent) this.#scheduleTurn();
   };
-
-  /** Sends completions, up to a bound and while the stream takes them; false if there was nothing to send. */
-  #pump(): boolean {
-    const { end } = this.#channel;
-    let completions: WireCompletion[] = [];
-    let bytes = 0;
-    let taken = 0;
-    const send = (): void => {
-      if (completions.length === 0) return;
-      this.#write({ completions });
-      completions = [];
-      bytes = 0;
-    };
-    const add = (completion: WireCompletion): void => {
-      completions.push(completion);
-      bytes += completion.data?.length ?? 0;
-      taken += 1;
-      if (bytes >= MESSAGE_BYTES || completions.length >= this.#completionsMax) send();
-    };
-    while (taken < PUMP_MAX && !this.#isFull) {
-      if (this.#sending !== undefined) {
-        const last = this.#sendPart(this.#sending);
-        if (last !== undefined) add(last);
-        taken += 1;
-      } else if (this.#refused.length > 0) {
-        add(this.#refused.shift() as WireCompletion);
-      } else {
-        const word = end.peek();
-        if (word === -1) break;
-        const completion = this.#reap(word);
-        if (completion !== undefined) add(completion);
-        else send();
-      }
-    }
-    send();
-    if (taken > 0) end.publishReaped();
-    return taken > 0;
-  }
-
-  /** Takes a completion from the ring; undefined if its output takes messages of its own, which come first. */
-  #reap(word: number): WireCompletion | undefined {
-    const { words, end } = this.#channel;
-    const slot = words[word + C_SLOT] as number;
-    const pending = present(this.#bySlot[slot], 'the request of a completion');
-    const status = words[word + C_STATUS] as number;
-    const result = (words[word + C_RESULT] as number) >>> 0;
-    const produced = words[word + C_PRODUCED] as number;
-    const tag = resultTag(this.#channel, pending);
-    const completion: WireCompletion = {
-      id: pending.id,
-      produced,
-      result,
-      deviceNanos: (words[word + C_DEVICE_NANOS] as number) >>> 0,
-      ...(tag === undefined ? {} : { tag }),
-      ...(status === 0 ? {} : { status, code: errorCode(status), ran: ranOf(status, result) }),
-    };
-    end.reap(slot);
-    this.#bySlot[slot] = undefined;
-    this.#inSlots -= 1;
-    const bytes = status === 0 ? Math.min(produced, pending.output.bytes) : 0;
-    if (bytes > MESSAGE_BYTES) {
-      this.#sending = { pending, completion, bytes, sent: 0 };
-      return undefined;
-    }
-    const data = bytes === 0 ? undefined : Buffer.from(outputOf(pending, 0, bytes));
-    this.#forget(pending);
-    return data === undefined ? completion : { ...completion, data };
-  }
-
-  /** Sends the next piece of a long output; returns the completion with the last one. */
-  #sendPart(sending: Sending): WireCompletion | undefined {
-    const { pending, completion, bytes, sent } = sending;
-    const next = Math.min(sent + MESSAGE_BYTES, bytes);
-    if (next < bytes) {
-      this.#write({ parts: [{ id: pending.id, data: outputOf(pending, sent, next) }] });
-      sending.sent = next;
-      return undefined;
-    }
-    const data = Buffer.from(outputOf(pending, sent, next));
-    this.#sending = undefined;
-    this.#forget(pending);
-    return { ...completion, data };
-  }
-
-  #write(message: ExchangeResponse): void {
-    if (!this.#call.write(encodeExchangeResponse(message))) this.#isFull = true;
-  }
 
   halfClose(): void {
     if (this.#isOver) return;
@@ -423,14 +318,14 @@ class Exchange {
   }
 
   #endIfDone(): void {
-    const isDone = this.#byId.size === 0 && this.#refused.length === 0 && this.#sending === undefined;
+    const isDone = this.#byId.size === 0 && this.#outbox.isEmpty;
     if (this.#isHalfClosed && isDone && !this.#isOver) this.finish();
   }
 
   /** The engine has ended the channel: what has not completed gets a code, then the call ends with the reason. */
   #channelEnded(): void {
     if (this.#isOver) return;
-    this.#pump();
+    this.#outbox.pump();
     const { end, words } = this.#channel;
     const reason = end.closedReason;
     const notTaken = end.slotsAfter(Atomics.load(words, W_SUBMISSION_HEAD));
@@ -439,7 +334,7 @@ class Exchange {
       const ran = slot === -1 || notTaken.has(slot) ? RAN.no : RAN.maybe;
       return { id, status: INTERRUPTED, code, ran };
     });
-    if (completions.length > 0) this.#write({ completions });
+    if (completions.length > 0) this.#outbox.write({ completions });
     this.finish(new WarpError(reason === 0 ? 'ENGINE_LOST' : errorCode(reason), { operation: 'exchange' }));
   }
 
@@ -463,15 +358,4 @@ class Exchange {
 function isLacking({ request, source, auxiliary }: Pending): boolean {
   const came = (request.source?.data.length ?? 0) + (request.auxiliary?.data.length ?? 0);
   return came < source.bytes + auxiliary.bytes;
-}
-
-function ranOf(status: number, result: number): number {
-  if (status === CANCELLED) return RAN.no;
-  if (status !== INTERRUPTED) return RAN.unspecified;
-  return result === RAN_NO ? RAN.no : RAN.maybe;
-}
-
-function outputOf({ lease, output }: Pending, from: number, to: number): Buffer {
-  const { memory, offset } = present(lease, 'the memory of a request with output');
-  return memory.subarray(offset + output.at + from, offset + output.at + to);
 }

@@ -9,28 +9,22 @@ import type { WriteRegionResponse } from '../../../shared/gen/warpdrive/v1/Write
 import type { Client } from '../clients.ts';
 import type { Connection } from '../connections.ts';
 import { checkDecoded } from '../grpc-server.ts';
+import type { Regions } from '../regions.ts';
 import type { BrokerService } from '../service.ts';
+import { cancelRequests } from './cancellation.ts';
 import { type ExchangeHost, serveExchange } from './exchange.ts';
 import type { HeldChannel } from './held-channel.ts';
 
 /** A piece of a region that is read. */
 const PIECE_BYTES = 64 * 1024;
 
-export interface StreamContext {
-  /** Tells the engine of requests that are given up, as long as the channel lives. */
-  cancelRequests(
-    held: HeldChannel,
-    requests: readonly { readonly slot: number; readonly cookie: number }[],
-  ): void;
-}
-
 export class StreamService {
   readonly #service: BrokerService;
-  readonly #context: StreamContext;
+  readonly #regions: Regions;
 
-  constructor(service: BrokerService, context: StreamContext) {
+  constructor(service: BrokerService, regions: Regions) {
     this.#service = service;
-    this.#context = context;
+    this.#regions = regions;
   }
 
   exchange(connection: Connection, call: ServerDuplexStream<Buffer, Buffer>): void {
@@ -39,11 +33,12 @@ export class StreamService {
 
   #host(connection: Connection, id: number): ExchangeHost {
     const { client, channel } = this.#held(connection, id, 'exchange');
+    const { context } = this.#service;
     return {
       channel,
-      requestBytesMax: this.#service.requestBytesMax(client),
-      makePayloads: (bytes) => this.#service.lendPayloads(client, channel, bytes),
-      cancel: (requests) => this.#context.cancelRequests(channel, requests),
+      requestBytesMax: context.tenants.named(client.account.tenant).limits.request_bytes,
+      makePayloads: (bytes) => this.#regions.lendPayloads(client, channel, bytes),
+      cancel: (requests) => void cancelRequests(() => context.engine(), channel, requests),
       noteFailure: (error) => this.#service.noteFailure(connection, { channel: id }, error),
     };
   }
