@@ -19,7 +19,7 @@ import { Durations } from './durations.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Work before the event loop has its turn again, milliseconds. */
-const TURN_MILLIS = 0.2;
+const TURN_MILLIS = 0.4;
 /** The longest that the engine spins without finding anything, milliseconds: about the cost of two wake-ups. */
 const SPIN_MILLIS_MAX = 0.1;
 const SPIN_MILLIS_FIRST = 0.01;
@@ -134,13 +134,15 @@ export class Engine {
     let now = this.#readClock();
     const endMillis = now + TURN_MILLIS;
     let hasWorked = false;
+    let sharesCores = this.#sharesCores();
     for (let round = 1; !this.#isAsleep; round++) {
       const isIdle = this.#round() === 0;
       if (!isIdle) hasWorked = true;
-      if (round % ROUNDS_PER_CLOCK !== 0 && !(isIdle && this.#sharesCores())) continue;
+      if (round % ROUNDS_PER_CLOCK !== 0 && !(isIdle && sharesCores)) continue;
       now = this.#readClock();
+      sharesCores = this.#sharesCores();
       if (hasWorked) this.#lastWorkMillis = now;
-      else if (now - this.#lastWorkMillis >= this.#spinMillis || this.#sharesCores()) this.#sleep(now);
+      else if (sharesCores || now - this.#lastWorkMillis >= this.#spinMillis) this.#sleep(now);
       hasWorked = false;
       if (now >= endMillis) break;
     }
