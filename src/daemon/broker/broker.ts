@@ -22,7 +22,7 @@ import { AdminService } from './admin.ts';
 import { Calls } from './calls.ts';
 import type { KnownProcess } from './caller.ts';
 import { Connections } from './connections.ts';
-import { type GrpcEvents, GrpcServer, type Methods } from './grpc-server.ts';
+import { GrpcServer, type Methods, type OnFailure } from './grpc-server.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { Overview } from './overview.ts';
 import { Queues } from './queues.ts';
@@ -97,22 +97,15 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const queues = new Queues(service);
   const sessions = new Sessions(service);
   const regions = new Regions(service);
-  const overview = new Overview({
-    clients: service.clients,
-    admission: service.admission,
-    refusals: service.audit.refusals,
-    tenants,
-    engine: whenEngineUp,
-    status: () => ({
-      uptimeMillis: Math.round(performance.now() - startedMillis),
-      connections: connections.size,
-      processes: [
-        { name: 'broker', pid: process.pid, isConnected: true },
-        { name: 'custodian', pid: custodian.pid, isConnected: custodian.isUp },
-        { name: 'engine', pid: engine.pid, isConnected: engine.isUp },
-      ],
-    }),
-  });
+  const overview = new Overview(service, () => ({
+    uptimeMillis: Math.round(performance.now() - startedMillis),
+    connections: connections.size,
+    processes: [
+      { name: 'broker', pid: process.pid, isConnected: true },
+      { name: 'custodian', pid: custodian.pid, isConnected: custodian.isUp },
+      { name: 'engine', pid: engine.pid, isConnected: engine.isUp },
+    ],
+  }));
 
   const engine = new Peer(
     'engine',
@@ -139,10 +132,9 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const channelsMax = Object.values(configuration.tenants).map(({ channels }) => channels ?? limits.channels);
   const connectionsPerPayer = Math.max(limits.channels, ...channelsMax) + SPARE_CONNECTIONS;
   const calls = new Calls(connectionsPerPayer * CALLS_PER_CONNECTION);
-  const events: GrpcEvents = {
-    onFailure: (connection, request, error) => service.noteFailure(connection, request, error),
-  };
-  const grpc = new GrpcServer((name) => connections.find(name), calls, events, log);
+  const onFailure: OnFailure = (connection, request, error) =>
+    service.noteFailure(connection, request, error);
+  const grpc = new GrpcServer((name) => connections.find(name), calls, onFailure, log);
   const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
   await engine.connect();
 
