@@ -26,11 +26,6 @@ import { Vault } from './vault.ts';
 const peerContract = { ...vaultContract, ...followerContract };
 type PeerLink = Link<typeof custodianContract, typeof peerContract>;
 
-/** What a peer has asked for. */
-interface Peer {
-  follower: Follower | undefined;
-}
-
 export async function runCustodian(options: RoleOptions): Promise<void> {
   const log = createLog('custodian', options.logLevel);
   const lock = await takeRole('custodian', options);
@@ -50,9 +45,13 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
   /** Settles when nothing of an engine that is gone moves any more. */
   let quiesced: Promise<unknown> = Promise.resolve();
 
-  const handlersFor = (link: () => PeerLink, own: EngineHardware): Handlers<typeof custodianContract> => ({
+  const handlersFor = (
+    link: () => PeerLink,
+    own: EngineHardware,
+    follower: Follower,
+  ): Handlers<typeof custodianContract> => ({
     configuration: ({ isFollowing }) => {
-      if (isFollowing) follow(link());
+      if (isFollowing) configuration.followers.add(follower);
       return configuration.current;
     },
     reload: async ({ isDry, uid, pid }) => ({
@@ -122,30 +121,23 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
     mdevs: () => ({ mdevs: hardware.mdevs() }),
   });
 
-  const links = new Map<PeerLink, Peer>();
-  const follow = (link: PeerLink): void => {
+  const links = new Set<PeerLink>();
+  const callers = callersByUid(options);
+  const path = join(options.runtimeDir, CUSTODIAN_SOCKET);
+  const server = await LinkServer.listen(path, new Set(callers.keys()), (sockets, uid) => {
+    const own = new EngineHardware(hardware);
     const follower: Follower = (next) =>
       link.call('reconfigure', next).catch((error: unknown) => {
         // One that is gone asks anew when it is back.
         if (link.isOpen) log.error({ err: error }, 'a process did not take the configuration');
       });
-    present(links.get(link), 'the peer').follower = follower;
-    configuration.followers.add(follower);
-  };
-  const callers = callersByUid(options);
-  const path = join(options.runtimeDir, CUSTODIAN_SOCKET);
-  const server = await LinkServer.listen(path, new Set(callers.keys()), (sockets, uid) => {
-    let link: PeerLink | undefined = undefined;
-    const own = new EngineHardware(hardware);
-    const handlers = handlersFor(() => present(link, 'the link that called'), own);
     const serves = contractFor(present(callers.get(uid), 'an allowed user'));
-    link = new Link('peer', sockets, { serves, calls: peerContract }, handlers);
-    const opened = link;
-    links.set(opened, { follower: undefined });
-    opened.onClose = () => {
-      const follower = links.get(opened)?.follower;
-      if (follower !== undefined) configuration.followers.delete(follower);
-      links.delete(opened);
+    const handlers = handlersFor(() => link, own, follower);
+    const link: PeerLink = new Link('peer', sockets, { serves, calls: peerContract }, handlers);
+    links.add(link);
+    link.onClose = () => {
+      links.delete(link);
+      configuration.followers.delete(follower);
       const released = own.release().catch((error: unknown) => {
         log.error({ err: error }, 'hardware of an engine that is gone could not be let go of in order');
       });
@@ -154,7 +146,7 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
   });
   endWhenTold(log, async (ending) => {
     server.close();
-    for (const link of links.keys()) link.close('the custodian stops');
+    for (const link of links) link.close('the custodian stops');
     await quiesced;
     await hardware.close();
     vault.close();
