@@ -298,6 +298,8 @@ describe('when the broker dies', () => {
       void eventually('it is with the engine', () => used(1)).finally(() => call.cancel());
     });
     expect(given?.code).toBe(status.CANCELLED);
+    // On the same connection: when this is answered, the broker has read that the other was given up.
+    await client.control.call('GetStatus', {}, 'read the status');
     process.kill(engine, 'SIGCONT');
     await eventually('it is given back', () => used(0));
     expect(await connection.queues()).toEqual([]);
