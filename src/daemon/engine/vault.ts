@@ -2,9 +2,12 @@
 // and all of them again to a custodian that was started anew.
 
 import type { Logger } from 'pino';
+import type { custodianContract, vaultContract } from '../contracts.ts';
+import type { Link } from '../link.ts';
 import type { Descriptor, Fd } from '../../sys/fd.ts';
 import { FDS_PER_MESSAGE_MAX } from '../../sys/socket.ts';
-import type { CustodianLink } from './custodian-hardware.ts';
+
+type CustodianLink = Link<typeof vaultContract, typeof custodianContract>;
 
 export class Vault {
   readonly #log: Logger;
