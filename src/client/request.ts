@@ -143,17 +143,19 @@ function writeRange(words: Int32Array, at: number, range: Range | undefined): vo
   }
   // Programs in JavaScript have no compiler to tell them.
   const region = range.region as Region | undefined;
-  if (region === undefined) {
-    const hint = 'give { region, offset, bytes }';
-    throw new WarpError('INVALID_ARGUMENT', {
-      operation: 'send a request',
-      found: 'a range has no region',
-      hint,
-    });
-  }
+  if (region === undefined) throw rangeWithoutRegion();
   words[at] = region.number;
   words[at + 1] = range.offset;
   words[at + 2] = range.bytes;
+}
+
+export function rangeWithoutRegion(): WarpError {
+  const hint = 'give { region, offset, bytes }';
+  return new WarpError('INVALID_ARGUMENT', {
+    operation: 'send a request',
+    found: 'a range has no region',
+    hint,
+  });
 }
 
 export function unknownOperation(given: unknown): WarpError {

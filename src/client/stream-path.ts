@@ -19,7 +19,14 @@ import { brokerService, fromServiceError } from '../shared/grpc.ts';
 import { type Operation, operations } from '../shared/operations.ts';
 import type { Control } from './control.ts';
 import type { Promised, Queue } from './queue.ts';
-import { type Completion, parametersOf, type Range, type Request, unknownOperation } from './request.ts';
+import {
+  type Completion,
+  parametersOf,
+  type Range,
+  rangeWithoutRegion,
+  type Request,
+  unknownOperation,
+} from './request.ts';
 import type { OnEnded, RequestPath } from './request-path.ts';
 
 /** Inputs in one message; longer ones follow in parts. */
@@ -285,14 +292,7 @@ function bytesOf(range: Range | undefined): Buffer | 'out of range' | undefined 
   if (range === undefined) return undefined;
   // Programs in JavaScript have no compiler to tell them.
   const region = range.region as Range['region'] | undefined;
-  if (region === undefined) {
-    const hint = 'give { region, offset, bytes }';
-    throw new WarpError('INVALID_ARGUMENT', {
-      operation: 'send a request',
-      found: 'a range has no region',
-      hint,
-    });
-  }
+  if (region === undefined) throw rangeWithoutRegion();
   region.checkUsable();
   const { offset, bytes } = range;
   if (bytes === 0) return undefined;

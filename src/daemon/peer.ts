@@ -80,19 +80,27 @@ export class Peer<Serves extends Contract, Calls extends Contract> {
     return this.link;
   }
 
-  /**
-   * A call that does no harm twice: repeated on the next link when one is lost before it has answered. Rejects as
-   * `whenUp` does when there is none for `limitMillis`, otherwise with what the peer threw.
-   */
-  async ask<Name extends keyof Calls & string>(
+  /** A call that does no harm twice: see `repeat`. */
+  ask<Name extends keyof Calls & string>(
     limitMillis: number,
     name: Name,
     request: z.infer<Calls[Name]['request']>,
   ): Promise<z.infer<Calls[Name]['reply']>> {
+    return this.repeat(limitMillis, (link) => link.call(name, request));
+  }
+
+  /**
+   * Asks on the next link again when one is lost before it has answered. Rejects as `whenUp` does when there is none for
+   * `limitMillis`, otherwise with what the peer threw.
+   */
+  async repeat<Answer>(
+    limitMillis: number,
+    ask: (link: Link<Serves, Calls>) => Promise<Answer>,
+  ): Promise<Answer> {
     for (;;) {
       const link = await this.whenUp(limitMillis);
       try {
-        return await link.call(name, request);
+        return await ask(link);
       } catch (error) {
         if (link.isOpen) throw error;
       }

@@ -1,4 +1,4 @@
-// The table of drivers: what each offers, and how its ports are opened. A new driver is one line here.
+// The table of drivers: what a device of each offers, and how its ports are opened.
 
 import type { AlgorithmName } from '../shared/operations.ts';
 import type { Descriptor } from '../sys/fd.ts';
@@ -51,28 +51,27 @@ export interface DriverEntry {
   open(index: number, events: PortEvents, lifeline: Descriptor): Port;
 }
 
-/**
- * Looks a device up. `requestBytesMax`: the largest input or output of a request, bytes. `host`: who opens the device,
- * for those that are hardware.
- */
-export function driverEntry(
-  name: string,
-  device: DeviceOptions,
-  requestBytesMax: number,
-  host: SpimdevHost,
-): DriverEntry {
-  if (device.driver === 'spimdev') return spimdevEntry(device, host);
-  if (device.driver === 'null') {
-    return {
-      algorithms: nullDriver.algorithms,
-      ports: 1,
-      requestMillisMax: 1_000,
-      completesAtOnce: true,
-      usesCores: false,
-      reachesOnDemand: false,
-      open: (_index, events) => openNullPort(events),
-    };
-  }
+interface Surroundings {
+  readonly name: string;
+  /** The largest input or output of a request, bytes. */
+  readonly requestBytesMax: number;
+  /** Who opens the device, for those that are hardware. */
+  readonly host: SpimdevHost;
+}
+
+type Options<Name extends DeviceOptions['driver']> = Extract<DeviceOptions, { readonly driver: Name }>;
+
+const entries: {
+  readonly [Name in DeviceOptions['driver']]: (device: Options<Name>, given: Surroundings) => DriverEntry;
+} = { soft: softEntry, spimdev: spimdevEntry, null: nullEntry };
+
+/** Looks a device up. */
+export function driverEntry(device: DeviceOptions, given: Surroundings): DriverEntry {
+  const entry = entries[device.driver] as (device: DeviceOptions, given: Surroundings) => DriverEntry;
+  return entry(device, given);
+}
+
+function softEntry(device: Options<'soft'>, { name, requestBytesMax }: Surroundings): DriverEntry {
   const options = { backend: device.backend, requestBytesMax, faults: device.faults };
   return {
     algorithms: softDriver.algorithms,
@@ -85,7 +84,7 @@ export function driverEntry(
   };
 }
 
-function spimdevEntry(device: Extract<DeviceOptions, { driver: 'spimdev' }>, host: SpimdevHost): DriverEntry {
+function spimdevEntry(device: Options<'spimdev'>, { host }: Surroundings): DriverEntry {
   let memory: DeviceMemory | undefined;
   return {
     algorithms: [device.algorithm],
@@ -99,5 +98,17 @@ function spimdevEntry(device: Extract<DeviceOptions, { driver: 'spimdev' }>, hos
       memory ??= new DeviceMemory(host);
       return openSpimdevPort(host, memory, events);
     },
+  };
+}
+
+function nullEntry(): DriverEntry {
+  return {
+    algorithms: nullDriver.algorithms,
+    ports: 1,
+    requestMillisMax: 1_000,
+    completesAtOnce: true,
+    usesCores: false,
+    reachesOnDemand: false,
+    open: (_index, events) => openNullPort(events),
   };
 }

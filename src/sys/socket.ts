@@ -34,6 +34,7 @@ const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const POLLIN = 1;
 const POLLHUP = 16;
+const ANY_EVENT = -1;
 const SHUT_RDWR = 2;
 
 /** Descriptors in one message. The kernel allows 253. */
@@ -273,9 +274,7 @@ export function waitReadable(fd: number, timeoutMillis: number): boolean {
 
 /** The same without blocking the event loop. */
 export async function waitReadableAsync(fd: number, timeoutMillis: number): Promise<boolean> {
-  const own = structMemory(pollfdLayout.bytes);
-  writePollfd(own, fd);
-  return (await pollInPool(own, 1, Math.ceil(timeoutMillis))) > 0;
+  return (await waitAnyReadable([fd], timeoutMillis)).length > 0;
 }
 
 /** Those of the descriptors whose peer is gone. */
@@ -289,13 +288,23 @@ export function readableNow(fds: readonly number[]): readonly number[] {
 }
 
 function pollNow(fds: readonly number[], events: number): readonly number[] {
-  const { bytes } = pollfdLayout;
-  const entries = structMemory(Math.max(1, fds.length) * bytes);
-  for (const [index, fd] of fds.entries()) writePollfd(entries.subarray(index * bytes), fd);
-  const { value, errno } = callLibc('poll', entries, fds.length, 0);
+  const table = pollTable(fds);
+  const { value, errno } = callLibc('poll', table, fds.length, 0);
   if (value === -1 && errno !== EINTR) throw systemCallError('look at descriptors', errno);
-  const { revents } = pollfdLayout.fields;
-  return fds.filter((_, index) => (entries.readInt16LE(index * bytes + revents.offset) & events) !== 0);
+  return foundIn(table, fds, events);
+}
+
+function pollTable(fds: readonly number[]): Buffer {
+  const { bytes } = pollfdLayout;
+  const table = structMemory(Math.max(1, fds.length) * bytes);
+  for (const [index, fd] of fds.entries()) writePollfd(table.subarray(index * bytes), fd);
+  return table;
+}
+
+/** Those of which poll(2) has found any of the events. */
+function foundIn(table: Buffer, fds: readonly number[], events: number): number[] {
+  const { bytes, fields } = pollfdLayout;
+  return fds.filter((_, index) => (table.readInt16LE(index * bytes + fields.revents.offset) & events) !== 0);
 }
 
 function writePollfd(target: Buffer, fd: number): void {
@@ -306,11 +315,8 @@ function writePollfd(target: Buffer, fd: number): void {
 
 /** Waits for any of some descriptors, without blocking the event loop; returns those that can be read or hung up. */
 export async function waitAnyReadable(fds: readonly number[], timeoutMillis: number): Promise<number[]> {
-  const { bytes } = pollfdLayout;
-  const table = structMemory(bytes * fds.length);
-  const rows = fds.map((_, index) => table.subarray(index * bytes, (index + 1) * bytes));
-  for (const [index, row] of rows.entries()) writePollfd(row, fds[index] as number);
+  const table = pollTable(fds);
   // Interrupted by a signal it answers -1: nothing was found.
   if ((await pollInPool(table, fds.length, Math.ceil(timeoutMillis))) <= 0) return [];
-  return fds.filter((_, index) => rows[index]?.readInt16LE(pollfdLayout.fields.revents.offset) !== 0);
+  return foundIn(table, fds, ANY_EVENT);
 }

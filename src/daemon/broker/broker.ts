@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { present } from '../../shared/assert.ts';
-import { adminService, brokerService, type ReceivedRequest } from '../../shared/grpc.ts';
+import { adminService, brokerService } from '../../shared/grpc.ts';
 import { CUSTODIAN_SOCKET, ENGINE_SOCKET, FD_SOCKET, GRPC_SOCKET } from '../../shared/runtime-paths.ts';
 import type { PeerCredentials } from '../../sys/socket.ts';
 import type { GrpcConfiguration } from '../config/grpc.ts';
@@ -22,15 +22,13 @@ import { AdminService } from './admin.ts';
 import { Calls } from './calls.ts';
 import type { KnownProcess } from './caller.ts';
 import { Connections } from './connections.ts';
-import { type GrpcEvents, GrpcServer, type Methods } from './grpc-server.ts';
+import { GrpcServer, type OnFailure } from './grpc-server.ts';
+import { adminMethods, brokerMethods } from './methods.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { Overview } from './overview.ts';
 import { Queues } from './queues.ts';
-import { Regions } from './regions.ts';
 import { BrokerService } from './service.ts';
-import { Sessions } from './sessions.ts';
 import { Host, readHostLimits } from './host.ts';
-import { StreamService } from './streams/stream-service.ts';
 import { TenantBook } from './tenant-book.ts';
 import { TlsListener } from './tls-listener.ts';
 import { Tokens } from './tokens.ts';
@@ -95,24 +93,15 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const host = new Host(readHostLimits(), configuration);
   const service = new BrokerService({ tenants, tokens, host, log, engine: whenEngineUp });
   const queues = new Queues(service);
-  const sessions = new Sessions(service);
-  const regions = new Regions(service);
-  const overview = new Overview({
-    clients: service.clients,
-    admission: service.admission,
-    refusals: service.audit.refusals,
-    tenants,
-    engine: whenEngineUp,
-    status: () => ({
-      uptimeMillis: Math.round(performance.now() - startedMillis),
-      connections: connections.size,
-      processes: [
-        { name: 'broker', pid: process.pid, isConnected: true },
-        { name: 'custodian', pid: custodian.pid, isConnected: custodian.isUp },
-        { name: 'engine', pid: engine.pid, isConnected: engine.isUp },
-      ],
-    }),
-  });
+  const overview = new Overview(service, () => ({
+    uptimeMillis: Math.round(performance.now() - startedMillis),
+    connections: connections.size,
+    processes: [
+      { name: 'broker', pid: process.pid, isConnected: true },
+      { name: 'custodian', pid: custodian.pid, isConnected: custodian.isUp },
+      { name: 'engine', pid: engine.pid, isConnected: engine.isUp },
+    ],
+  }));
 
   const engine = new Peer(
     'engine',
@@ -139,56 +128,15 @@ export async function runBroker(options: RoleOptions): Promise<void> {
   const channelsMax = Object.values(configuration.tenants).map(({ channels }) => channels ?? limits.channels);
   const connectionsPerPayer = Math.max(limits.channels, ...channelsMax) + SPARE_CONNECTIONS;
   const calls = new Calls(connectionsPerPayer * CALLS_PER_CONNECTION);
-  const events: GrpcEvents = {
-    onFailure: (connection, request, error) => service.noteFailure(connection, request, error),
-  };
-  const grpc = new GrpcServer((name) => connections.find(name), calls, events, log);
+  const onFailure: OnFailure = (connection, request, error) =>
+    service.noteFailure(connection, request, error);
+  const grpc = new GrpcServer((name) => connections.find(name), calls, onFailure, log);
   const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
   await engine.connect();
 
-  const streams = new StreamService(service, regions);
   const admin = new AdminService(service, queues, overview, () => custodian.whenUp(CUSTODIAN_MILLIS_MAX));
-  const methods: Methods = {
-    ListDevices: { call: () => overview.listDevices() },
-    GetStatus: { call: (connection) => overview.getStatus(connection) },
-    ListQueues: { call: (connection) => overview.listQueues(connection) },
-    // A channel whose token nobody redeems ends by itself.
-    OpenChannel: { call: (connection, request) => service.openChannel(connection, request) },
-    ResumeChannel: { call: (connection, request) => service.resumeChannel(connection, request) },
-    CloseChannel: { call: (connection, request) => service.closeChannel(connection, request) },
-    RequestQueue: {
-      call: (connection, request, signal) => queues.request(connection, request, signal),
-      undo: (connection, { channel }: ReceivedRequest<'RequestQueue'>, { queue }: { queue: number }) =>
-        queues.release(connection, { channel, queue }),
-    },
-    MapRegion: { call: (connection, request) => queues.mapRegion(connection, request) },
-    ReleaseQueue: { call: (connection, request) => queues.release(connection, request) },
-    OpenSession: {
-      call: (connection, request) => sessions.open(connection, request),
-      undo: (connection, { channel }: ReceivedRequest<'OpenSession'>, { session }: { session: number }) =>
-        sessions.close(connection, { channel, session }),
-    },
-    CloseSession: { call: (connection, request) => sessions.close(connection, request) },
-    ShareRegion: {
-      call: (connection, request) => regions.share(connection, request),
-      undo: (connection, { channel }: ReceivedRequest<'ShareRegion'>, { region }: { region: number }) =>
-        regions.release(connection, { channel, region }),
-    },
-    ReleaseRegion: { call: (connection, request) => regions.release(connection, request) },
-    Exchange: { exchanges: (connection, call) => streams.exchange(connection, call) },
-    WriteRegion: { reads: (connection, call) => streams.writeRegion(connection, call) },
-    ReadRegion: { writes: (connection, call) => streams.readRegion(connection, call) },
-  };
-  grpc.addService(brokerService, methods);
-  grpc.addService(adminService, {
-    ListDevices: { call: (connection) => admin.listDevices(connection) },
-    ListMdevs: { call: (connection) => admin.listMdevs(connection) },
-    ListTenants: { call: (connection) => admin.listTenants(connection) },
-    ListQueues: { call: (connection) => admin.listQueues(connection) },
-    DrainDevice: { call: (connection, request) => admin.drainDevice(connection, request) },
-    RevokeLease: { call: (connection, request) => admin.revokeLease(connection, request) },
-    Reload: { call: (connection, request) => admin.reload(connection, request) },
-  });
+  grpc.addService(brokerService, brokerMethods(service, queues, overview));
+  grpc.addService(adminService, adminMethods(admin));
   if (configuration.grpc.reflection) grpc.reflect();
   const fdServer = new FdServer(join(options.runtimeDir, FD_SOCKET), tokens, identifyProcess, log);
   await fdServer.listen();

@@ -5,7 +5,6 @@ import { WarpError } from '../../shared/errors.ts';
 import type { Configuration } from '../config/schema.ts';
 import { type Caller as Traits, isAdministrator } from '../config/tenants.ts';
 import type { ProcessName } from '../contracts.ts';
-import { isSameProcess } from './tokens.ts';
 
 /** A process of this host, and where the system runs it. */
 export interface KnownProcess {
@@ -36,6 +35,10 @@ export function processCaller({ process, cgroup }: KnownProcess, gids: readonly 
 /** `name`: that of the client certificate. */
 export function certificateCaller(name: string, broker: ProcessName): Caller {
   return { user: `tls:${name}`, process: broker, traits: { tlsSubject: name }, isLocal: false };
+}
+
+export function isSameProcess(a: ProcessName, b: ProcessName): boolean {
+  return a.uid === b.uid && a.pid === b.pid && a.startTicks === b.startTicks;
 }
 
 export function isSameCaller(

@@ -14,6 +14,7 @@ import {
 } from '@grpc/grpc-js';
 import { WarpError } from '../../shared/errors.ts';
 import { toServiceError } from '../../shared/grpc.ts';
+import { Tally } from '../../shared/tally.ts';
 
 /** For sending a request, and for reading its answer, milliseconds. */
 const PEER_MILLIS_MAX = 10_000;
@@ -28,7 +29,7 @@ export interface CallOwner {
 
 export class Calls {
   readonly #perPayerMax: number;
-  readonly #countByPayer = new Map<string, number>();
+  readonly #ofPayers = new Tally();
 
   constructor(perPayerMax: number) {
     this.#perPayerMax = perPayerMax;
@@ -40,8 +41,7 @@ export class Calls {
    */
   open(call: ServerInterceptingCallInterface, owner: CallOwner, isStream: boolean): ServerInterceptingCall {
     const { payer } = owner;
-    const count = this.#countByPayer.get(payer) ?? 0;
-    if (count >= this.#perPayerMax) return this.#refuse(call);
+    if (this.#ofPayers.of(payer) >= this.#perPayerMax) return this.#refuse(call);
     let timer: NodeJS.Timeout | undefined;
     let isOver = false;
     const expectPeer = (): void => {
@@ -58,7 +58,7 @@ export class Calls {
         next({
           // Not before: a call that was reset on its way here starts without a listener, and nothing tells its end.
           onReceiveMetadata: (metadata, proceed) => {
-            this.#countByPayer.set(payer, (this.#countByPayer.get(payer) ?? 0) + 1);
+            this.#ofPayers.add(payer);
             expectPeer();
             proceed(metadata);
           },
@@ -70,7 +70,7 @@ export class Calls {
           onCancel: () => {
             isOver = true;
             expectNothing();
-            this.#closed(payer);
+            this.#ofPayers.remove(payer);
           },
         });
       },
@@ -94,11 +94,5 @@ export class Calls {
     return new ServerInterceptingCall(call, {
       start: () => call.sendStatus(toServiceError(error) as ServiceError),
     });
-  }
-
-  #closed(payer: string): void {
-    const left = (this.#countByPayer.get(payer) ?? 1) - 1;
-    if (left === 0) this.#countByPayer.delete(payer);
-    else this.#countByPayer.set(payer, left);
   }
 }

@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
+import { Tally } from '../../shared/tally.ts';
 import { hungUp } from '../../sys/socket.ts';
 import { socketNumber } from '../../sys/stream.ts';
 import type { Caller } from './caller.ts';
@@ -28,7 +29,7 @@ export interface Connection {
 export class Connections {
   readonly #byName = new Map<string, Connection>();
   readonly #sockets = new Set<Duplex>();
-  readonly #countByPayer = new Map<string, number>();
+  readonly #ofPayers = new Tally();
   readonly #perPayerMax: number;
   readonly #serve: (socket: Duplex) => void;
   readonly #complaints: Complaints;
@@ -54,13 +55,12 @@ export class Connections {
   /** Takes a socket that was accepted, on which nothing was read. `identify` resolves to undefined if nobody is there. */
   async admit(socket: Duplex, payer: string, identify: () => Promise<Caller | undefined>): Promise<void> {
     socket.on('error', () => socket.destroy());
-    const count = this.#countByPayer.get(payer) ?? 0;
-    if (count >= this.#perPayerMax) {
+    if (this.#ofPayers.of(payer) >= this.#perPayerMax) {
       this.#complaints.note('too many connections', payer, { limit: this.#perPayerMax });
       socket.destroy();
       return;
     }
-    this.#countByPayer.set(payer, count + 1);
+    this.#ofPayers.add(payer);
     this.#sockets.add(socket);
     this.#leftCheck ??= setInterval(() => this.#dropLeft(), LEFT_CHECK_MILLIS);
     const name = `connection-${this.#nextName++}`;
@@ -70,9 +70,7 @@ export class Connections {
       this.#byName.delete(name);
       this.#sockets.delete(socket);
       if (this.#sockets.size === 0) this.#stopLeftCheck();
-      const left = (this.#countByPayer.get(payer) ?? 1) - 1;
-      if (left === 0) this.#countByPayer.delete(payer);
-      else this.#countByPayer.set(payer, left);
+      this.#ofPayers.remove(payer);
     });
     const caller = await identify().catch(() => undefined);
     if (caller === undefined) socket.destroy();

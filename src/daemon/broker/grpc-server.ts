@@ -61,10 +61,8 @@ class Malformed {
   }
 }
 
-export interface GrpcEvents {
-  /** A call has failed. `request`: undefined where it is a stream. */
-  onFailure(connection: Connection, request: object | undefined, error: WarpError): void;
-}
+/** A call has failed. `request`: undefined where it is a stream. */
+export type OnFailure = (connection: Connection, request: object | undefined, error: WarpError) => void;
 
 export class GrpcServer {
   readonly #server: Server;
@@ -72,19 +70,19 @@ export class GrpcServer {
   readonly #health = new HealthImplementation();
   readonly #connectionOf: (name: string) => Connection | undefined;
   readonly #calls: Calls;
-  readonly #events: GrpcEvents;
+  readonly #onFailure: OnFailure;
   readonly #log: Logger;
 
   /** `connectionOf`: the connection that was served under a name. `calls`: those that are open. */
   constructor(
     connectionOf: (name: string) => Connection | undefined,
     calls: Calls,
-    events: GrpcEvents,
+    onFailure: OnFailure,
     log: Logger,
   ) {
     this.#connectionOf = connectionOf;
     this.#calls = calls;
-    this.#events = events;
+    this.#onFailure = onFailure;
     this.#log = log;
     this.#server = new Server({
       'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
@@ -117,7 +115,7 @@ export class GrpcServer {
       return [name, { ...method, requestDeserialize, responseSerialize }] as const;
     });
     const handlers = Object.entries(methods).map(
-      ([name, method]) => [name, this.#serve(name, method)] as const,
+      ([name, method]) => [name, this.#handlerOf(name, method) as UntypedHandleCall] as const,
     );
     this.#server.addService(Object.fromEntries(decoded), Object.fromEntries(handlers));
   }
@@ -165,10 +163,6 @@ export class GrpcServer {
     return connection;
   }
 
-  #serve(name: string, method: Method | StreamMethod): UntypedHandleCall {
-    return this.#handlerOf(name, method) as UntypedHandleCall;
-  }
-
   #handlerOf(name: string, method: Method | StreamMethod): unknown {
     if ('exchanges' in method)
       return (call: ServerDuplexStream<Buffer, Buffer>) => method.exchanges(this.#connection(call), call);
@@ -214,8 +208,7 @@ export class GrpcServer {
   ): Partial<ServiceError> {
     const described = asWarpError(error, name);
     const connection = this.#connectionOf(call.getPeer());
-    if (connection !== undefined)
-      this.#events.onFailure(connection, call.request as object | undefined, described);
+    if (connection !== undefined) this.#onFailure(connection, call.request as object | undefined, described);
     if (grpcStatusOf(described.code) === 'INTERNAL')
       this.#log.error({ err: error, method: name }, 'a call failed');
     return toServiceError(described);

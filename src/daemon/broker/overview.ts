@@ -3,33 +3,25 @@
 import { packageVersion } from '../../shared/package-files.ts';
 import type { GivenResponse } from '../../shared/grpc.ts';
 import type { Picture } from '../../shared/picture.ts';
+import { Tally } from '../../shared/tally.ts';
 import { type Account, resources } from './accounts.ts';
-import type { Admission } from './admission.ts';
 import { mayAdminister } from './caller.ts';
-import type { Client, Clients } from './clients.ts';
+import type { Client } from './clients.ts';
 import type { Connection } from './connections.ts';
-import type { Refusals } from './refusals.ts';
-import type { EngineLink } from './lending.ts';
-import type { TenantBook } from './tenant-book.ts';
+import type { BrokerService } from './service.ts';
 
-/** Where it looks. */
-export interface OverviewContext {
-  readonly clients: Clients;
-  readonly admission: Admission;
-  readonly refusals: Refusals;
-  readonly tenants: TenantBook;
-  /** The engine, waiting for one that is being started again. Rejects with ENGINE_UNAVAILABLE when that takes long. */
-  engine(): Promise<EngineLink>;
-  status(): Omit<GivenResponse<'GetStatus'>, 'version' | 'tenant' | 'usage' | 'channels'>;
-}
+/** What the daemon as a whole tells of itself. */
+type DaemonStatus = Omit<GivenResponse<'GetStatus'>, 'version' | 'tenant' | 'usage' | 'channels'>;
 
 export class Overview {
-  readonly #context: OverviewContext;
+  readonly #service: BrokerService;
+  readonly #status: () => DaemonStatus;
   /** Questions to the engine that are under way, by what is asked: who asks the same meanwhile shares the answer. */
   readonly #asked = new Map<string, Promise<unknown>>();
 
-  constructor(context: OverviewContext) {
-    this.#context = context;
+  constructor(service: BrokerService, status: () => DaemonStatus) {
+    this.#service = service;
+    this.#status = status;
   }
 
   /** However many ask, the engine is asked once at a time: it answers between requests. */
@@ -43,7 +35,7 @@ export class Overview {
 
   async listDevices(): Promise<GivenResponse<'ListDevices'>> {
     const { devices } = await this.#ask('status', async () =>
-      (await this.#context.engine()).call('status', {}),
+      (await this.#service.context.engine()).call('status', {}),
     );
     const states = {
       starting: 'DEVICE_STATE_STARTING',
@@ -55,11 +47,11 @@ export class Overview {
   }
 
   getStatus({ caller }: Connection): GivenResponse<'GetStatus'> {
-    const { account } = this.#context.tenants.payerFor(caller);
+    const { account } = this.#service.context.tenants.payerFor(caller);
     return {
-      ...this.#context.status(),
+      ...this.#status(),
       version: packageVersion,
-      channels: this.#context.clients.size,
+      channels: this.#service.clients.size,
       tenant: account.tenant,
       usage: usageOf(account),
     };
@@ -67,7 +59,7 @@ export class Overview {
 
   /** All to whom something is charged, with what they use of what they may. */
   listTenants(): { readonly name: string; readonly usage: ReturnType<typeof usageOf> }[] {
-    const accounts = [...this.#context.tenants].map(({ account }) => account);
+    const accounts = [...this.#service.context.tenants].map(({ account }) => account);
     const busy = accounts.filter(({ isIdle }) => !isIdle);
     return busy.map((account) => ({ name: account.tenant, usage: usageOf(account) }));
   }
@@ -75,7 +67,7 @@ export class Overview {
   /** All counters, for whoever may see all tenants. */
   picture(): Promise<Picture> {
     return this.#ask('picture', async () => {
-      const engine = await this.#context.engine();
+      const engine = await this.#service.context.engine();
       const { devices, loop } = await engine.call('status', {});
       const tenants: Picture['tenants'][number][] = [];
       const usage: Picture['usage'][number][] = [];
@@ -85,9 +77,8 @@ export class Overview {
         usage.push(...part.usage);
         ({ isLast } = part);
       }
-      const inLine = new Map<string, number>();
-      for (const { tenant } of this.#context.admission.list())
-        inLine.set(tenant, (inLine.get(tenant) ?? 0) + 1);
+      const inLine = new Tally();
+      for (const { tenant } of this.#service.admission.list()) inLine.add(tenant);
       return {
         usage,
         tenants,
@@ -95,7 +86,7 @@ export class Overview {
         accounts: this.listTenants().flatMap(({ name: tenant, usage: used }) =>
           used.map((one) => Object.assign({ tenant }, one)),
         ),
-        refusals: this.#context.refusals.list(),
+        refusals: this.#service.audit.refusals.list(),
         waitingInLine: [...inLine].map(([tenant, count]) => ({ tenant, count })),
         devices: devices.map(({ name, state, hardwareQueues, queuesLent, inFlight, resets }) => ({
           device: name,
@@ -110,16 +101,16 @@ export class Overview {
   }
 
   async listQueues({ caller }: Connection): Promise<GivenResponse<'ListQueues'>> {
-    const seesAll = mayAdminister(caller, this.#context.tenants.configuration);
+    const seesAll = mayAdminister(caller, this.#service.configuration);
     const isOwn = (client: Client | undefined): boolean => client?.user === caller.user;
     const { queues } = await this.#ask(`queues ${seesAll ? 'all' : caller.user}`, async () => {
-      const own = [...this.#context.clients].filter(isOwn).map(({ id }) => id);
-      return (await this.#context.engine()).call('queues', { channels: seesAll ? null : own });
+      const own = [...this.#service.clients].filter(isOwn).map(({ id }) => id);
+      return (await this.#service.context.engine()).call('queues', { channels: seesAll ? null : own });
     });
-    const pidOf = (channel: number): number => this.#context.clients.find(channel)?.owner.pid ?? 0;
-    const waiting = this.#context.admission
+    const pidOf = (channel: number): number => this.#service.clients.find(channel)?.owner.pid ?? 0;
+    const waiting = this.#service.admission
       .list()
-      .filter(({ channel }) => seesAll || isOwn(this.#context.clients.find(channel)));
+      .filter(({ channel }) => seesAll || isOwn(this.#service.clients.find(channel)));
     return {
       queues: queues.map((queue) => Object.assign({}, queue, { pid: pidOf(queue.channel) })),
       waiting,

@@ -5,10 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { TOKEN_BYTES, TOKEN_MILLIS_MAX } from '../../shared/limits.ts';
 import { closeAll, type Fd } from '../../sys/fd.ts';
 import type { ProcessName } from '../contracts.ts';
-
-export function isSameProcess(a: ProcessName, b: ProcessName): boolean {
-  return a.uid === b.uid && a.pid === b.pid && a.startTicks === b.startTicks;
-}
+import { isSameProcess } from './caller.ts';
 
 interface Offer {
   readonly owner: ProcessName;

@@ -7,10 +7,7 @@
 import { join } from 'node:path';
 import { present } from '../../shared/assert.ts';
 import { CUSTODIAN_SOCKET } from '../../shared/runtime-paths.ts';
-import { WarpError } from '../../shared/errors.ts';
-import type { Fd } from '../../sys/fd.ts';
-import { custodianContract, followerContract, vaultContract } from '../contracts.ts';
-import { type Handlers, Link } from '../link.ts';
+import { Link } from '../link.ts';
 import { LinkServer } from '../link-sockets.ts';
 import { createLog } from '../log.ts';
 import { endWhenTold, onReload, type RoleOptions, takeRole, tellReady } from '../role.ts';
@@ -19,17 +16,8 @@ import { ConfigurationInForce, type Follower } from './configuration.ts';
 import { EngineHardware } from './engine-hardware.ts';
 import { Hardware, hardwareOf } from './hardware.ts';
 import { Loans } from './loans.ts';
-import { identifyProcess } from './processes.ts';
+import { type Estate, type PeerLink, peerContract, serve } from './service.ts';
 import { Vault } from './vault.ts';
-
-/** Of what each peer does for the custodian, the engine does one part and the broker the other. */
-const peerContract = { ...vaultContract, ...followerContract };
-type PeerLink = Link<typeof custodianContract, typeof peerContract>;
-
-/** What a peer has asked for. */
-interface Peer {
-  follower: Follower | undefined;
-}
 
 export async function runCustodian(options: RoleOptions): Promise<void> {
   const log = createLog('custodian', options.logLevel);
@@ -47,105 +35,25 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
       ),
   });
   const loans = new Loans(hardware);
-  /** Settles when nothing of an engine that is gone moves any more. */
   let quiesced: Promise<unknown> = Promise.resolve();
-
-  const handlersFor = (link: () => PeerLink, own: EngineHardware): Handlers<typeof custodianContract> => ({
-    configuration: ({ isFollowing }) => {
-      if (isFollowing) follow(link());
-      return configuration.current;
-    },
-    reload: async ({ isDry, uid, pid }) => ({
-      changes: await configuration.reload({ isDry, by: { uid, pid } }),
-    }),
-    identify: ({ pid }) => ({ process: identifyProcess(pid) ?? null }),
-    store: ({ handles }, fds: readonly Fd[]) => {
-      vault.store(handles, fds);
-      return {};
-    },
-    forget: ({ handles }) => {
-      vault.forget(handles);
-      return {};
-    },
-    giveBack: async () => {
-      await quiesced;
-      await hardware.configure(hardwareOf(configuration.current));
-      // All at once: the engine takes some while others are on their way.
-      const given = [...vault.batches()].map(({ handles, fds }) => link().call('takeBack', { handles }, fds));
-      await Promise.all(given);
-      return {};
-    },
-    checkDevice: async ({ device }) => {
-      await own.check(device);
-      return {};
-    },
-    takeQueue: async ({ device }) => {
-      const { fd, bounce, ...queue } = await own.takeQueue(device);
-      if (bounce === undefined) return { reply: queue, fds: [fd] };
-      const { memory, bytes, address } = bounce;
-      return { reply: { ...queue, bounce: { bytes, address } }, fds: [fd, memory] };
-    },
-    returnQueue: async ({ device, id }) => {
-      await own.returnQueue(device, id);
-      return {};
-    },
-    mapMemory: async ({ device, bytes }, fds: readonly Fd[]) => ({
-      address: (await own.mapMemory(device, present(fds[0], 'the memory'), bytes)) ?? null,
-    }),
-    unmapMemory: async ({ device, address }) => {
-      await own.unmapMemory(device, address);
-      return {};
-    },
-    lendQueue: async (request) => {
-      const { fd, deviceApi } = await loans.lend(request);
-      if (link().isOpen) return { reply: { deviceApi }, fds: [fd] };
-      // Nobody is there to know of it.
-      fd.close();
-      await loans.end(request);
-      throw new WarpError('ENGINE_UNAVAILABLE', { operation: 'lend a hardware queue' });
-    },
-    endLoan: async (name) => {
-      await loans.end(name);
-      return {};
-    },
-    endOtherLoans: async ({ known }) => {
-      await loans.endOthers(known);
-      return {};
-    },
-    mapForLoan: async ({ channel, queue, handle, bytes }, fds: readonly Fd[]) => ({
-      address: await loans.map({ channel, queue }, handle, present(fds[0], 'the memory'), bytes),
-    }),
-    unmapForLoan: async ({ channel, queue, handle }) => {
-      await loans.unmap({ channel, queue }, handle);
-      return {};
-    },
-    mdevs: () => ({ mdevs: hardware.mdevs() }),
-  });
-
-  const links = new Map<PeerLink, Peer>();
-  const follow = (link: PeerLink): void => {
+  const estate: Estate = { configuration, vault, hardware, loans, quiesced: () => quiesced };
+  const links = new Set<PeerLink>();
+  const callers = callersByUid(options);
+  const path = join(options.runtimeDir, CUSTODIAN_SOCKET);
+  const server = await LinkServer.listen(path, new Set(callers.keys()), (sockets, uid) => {
+    const own = new EngineHardware(hardware);
     const follower: Follower = (next) =>
       link.call('reconfigure', next).catch((error: unknown) => {
         // One that is gone asks anew when it is back.
         if (link.isOpen) log.error({ err: error }, 'a process did not take the configuration');
       });
-    present(links.get(link), 'the peer').follower = follower;
-    configuration.followers.add(follower);
-  };
-  const callers = callersByUid(options);
-  const path = join(options.runtimeDir, CUSTODIAN_SOCKET);
-  const server = await LinkServer.listen(path, new Set(callers.keys()), (sockets, uid) => {
-    let link: PeerLink | undefined = undefined;
-    const own = new EngineHardware(hardware);
-    const handlers = handlersFor(() => present(link, 'the link that called'), own);
     const serves = contractFor(present(callers.get(uid), 'an allowed user'));
-    link = new Link('peer', sockets, { serves, calls: peerContract }, handlers);
-    const opened = link;
-    links.set(opened, { follower: undefined });
-    opened.onClose = () => {
-      const follower = links.get(opened)?.follower;
-      if (follower !== undefined) configuration.followers.delete(follower);
-      links.delete(opened);
+    const handlers = serve(estate, { link: () => link, own, follower });
+    const link: PeerLink = new Link('peer', sockets, { serves, calls: peerContract }, handlers);
+    links.add(link);
+    link.onClose = () => {
+      links.delete(link);
+      configuration.followers.delete(follower);
       const released = own.release().catch((error: unknown) => {
         log.error({ err: error }, 'hardware of an engine that is gone could not be let go of in order');
       });
@@ -154,7 +62,7 @@ export async function runCustodian(options: RoleOptions): Promise<void> {
   });
   endWhenTold(log, async (ending) => {
     server.close();
-    for (const link of links.keys()) link.close('the custodian stops');
+    for (const link of links) link.close('the custodian stops');
     await quiesced;
     await hardware.close();
     vault.close();

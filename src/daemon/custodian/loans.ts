@@ -6,6 +6,7 @@ import { directRefusal } from '../../hwdrivers/spimdev/memory-mode.ts';
 import type { TakenQueue } from '../../hwdrivers/spimdev/host.ts';
 import { present } from '../../shared/assert.ts';
 import { WarpError } from '../../shared/errors.ts';
+import { Tally } from '../../shared/tally.ts';
 import type { Fd } from '../../sys/fd.ts';
 import type { Hardware } from './hardware.ts';
 import type { SpimdevDevice } from './spimdev-device.ts';
@@ -45,7 +46,7 @@ export class Loans {
   /** Calls for a loan that isn't there yet: how to have them give up. */
   readonly #calls = new Map<string, AbortController>();
   /** Loans, and calls for one, by device and tenant: a while after the last one the tenant's mdev ends. */
-  readonly #users = new Map<string, number>();
+  readonly #users = new Tally();
   readonly #ending = new Map<string, NodeJS.Timeout>();
 
   constructor(hardware: Hardware) {
@@ -158,19 +159,14 @@ export class Loans {
 
   #enter(device: string, tenant: string): void {
     const user = `${device} ${tenant}`;
-    this.#users.set(user, (this.#users.get(user) ?? 0) + 1);
+    this.#users.add(user);
     clearTimeout(this.#ending.get(user));
     this.#ending.delete(user);
   }
 
   #leave(device: string, tenant: string): void {
     const user = `${device} ${tenant}`;
-    const left = (this.#users.get(user) ?? 0) - 1;
-    if (left > 0) {
-      this.#users.set(user, left);
-      return;
-    }
-    this.#users.delete(user);
+    if (this.#users.remove(user) > 0) return;
     const end = (): void => {
       this.#ending.delete(user);
       // The mdev may take its time; another one can be made meanwhile.

@@ -4,6 +4,7 @@
 // addresses that it has checked, so its tenants share such a parent; but a tenant that writes its own has it alone, with
 // nothing else mapped.
 
+import { Tally } from '../../shared/tally.ts';
 import { IovaSpace } from './iova-space.ts';
 
 /** The engine, on behalf of all tenants. A tenant with queues of its own is a user by its name. */
@@ -16,22 +17,20 @@ export function tenantUser(tenant: string): string {
 export class ParentUse {
   readonly iovas = new IovaSpace();
   /** How many open mdevs each user has. */
-  readonly #open = new Map<string, number>();
+  readonly #open = new Tally();
 
   /** Whether the user has the parent, or could have it. */
   isFreeFor(user: string): boolean {
-    for (const other of this.#open.keys()) if (other !== user) return false;
+    for (const [other] of this.#open) if (other !== user) return false;
     return true;
   }
 
   enter(user: string): void {
-    this.#open.set(user, (this.#open.get(user) ?? 0) + 1);
+    this.#open.add(user);
   }
 
   leave(user: string): void {
-    const left = (this.#open.get(user) ?? 0) - 1;
-    if (left > 0) this.#open.set(user, left);
-    else this.#open.delete(user);
+    this.#open.remove(user);
   }
 }
 

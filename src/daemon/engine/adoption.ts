@@ -15,6 +15,7 @@ import { closeAll, type Fd } from '../../sys/fd.ts';
 import { readWord } from '../../sys/memory.ts';
 import { readableNow, shutdownSocket } from '../../sys/socket.ts';
 import { type ChannelSetup, channelSetup } from '../contracts.ts';
+import type { Device } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Lease, Leases, LeftDescriptors } from './leases.ts';
 import type { LedgeredRegion, LedgerRecord } from './ledger-record.ts';
@@ -33,8 +34,6 @@ export interface Heir {
   readonly ledger: Ledger;
   readonly vault: Vault;
   readonly returned: Returned;
-  /** Names of the devices that there are. */
-  readonly devices: ReadonlySet<string>;
   readonly log: Logger;
 }
 
@@ -107,7 +106,7 @@ function adoptOne(heir: Heir, { record, memory, bell }: Left, sum: Found): void 
   const found =
     setup === undefined
       ? `its record makes no sense: ${error?.message}`
-      : (whyMissing(left) ?? whyImpossible(record, setup, heir.devices));
+      : (whyMissing(left) ?? whyImpossible(record, setup, heir.engine.devices));
   if (setup === undefined || found !== undefined) {
     heir.log.error({ record: record.entry, found }, 'a channel is lost');
     sum.lost += 1;
@@ -149,10 +148,11 @@ function whyMissing({ memory, bell, regions }: Descriptors): string | undefined 
 function whyImpossible(
   record: LedgerRecord,
   { slots }: ChannelSetup,
-  devices: ReadonlySet<string>,
+  devices: readonly Device[],
 ): string | undefined {
   if (slots !== record.slots) return 'its record and the directory differ in the number of slots';
-  const gone = record.queues().find(({ device }) => !devices.has(device));
+  const names = new Set(devices.map(({ name }) => name));
+  const gone = record.queues().find(({ device }) => !names.has(device));
   return gone === undefined ? undefined : `device "${gone.device}" is not there any more`;
 }
 

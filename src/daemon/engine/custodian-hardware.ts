@@ -63,11 +63,11 @@ class CustodianHost implements SpimdevHost {
   }
 
   async check(): Promise<void> {
-    await this.#patiently((link) => link.call('checkDevice', { device: this.#device }));
+    await this.#hardware.custodian.ask(CUSTODIAN_MILLIS_MAX, 'checkDevice', { device: this.#device });
   }
 
   takeQueue(): Promise<TakenQueue> {
-    return this.#patiently(async (link) => {
+    return this.#hardware.custodian.repeat(CUSTODIAN_MILLIS_MAX, async (link) => {
       const { reply, fds } = await link.callForFds('takeQueue', { device: this.#device });
       const { mdev, bounce, ...queue } = reply;
       const isRenewed = this.#mdev !== undefined && this.#mdev !== mdev;
@@ -80,18 +80,6 @@ class CustodianHost implements SpimdevHost {
       if (bounce === undefined) return taken;
       return { ...taken, bounce: { ...bounce, memory: present(fds[1], 'the memory') } };
     });
-  }
-
-  /** Asks the next custodian when one is lost. */
-  async #patiently<Answer>(ask: (link: CustodianLink) => Promise<Answer>): Promise<Answer> {
-    for (;;) {
-      const link = await this.#hardware.custodian.whenUp(CUSTODIAN_MILLIS_MAX);
-      try {
-        return await ask(link);
-      } catch (error) {
-        if (link.isOpen) throw error;
-      }
-    }
   }
 
   async returnQueue(number: number): Promise<void> {

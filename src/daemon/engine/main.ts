@@ -121,10 +121,9 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   let broker: BrokerServer | undefined = undefined;
   const takeOver = async (): Promise<void> => {
     const { lively, idle, found } = readLegacy(ledger, returned, log);
-    const devices = new Set(engine.devices.map(({ name }) => name));
-    const heir = { engine, leases, ledger, vault, returned, devices, log };
+    const heir = { engine, leases, ledger, vault, returned, log };
     await adopt(heir, lively, found);
-    log.info({ devices: [...devices] }, 'engine ready');
+    log.info({ devices: engine.devices.map(({ name }) => name) }, 'engine ready');
     tellReady({
       whenWorked: (done) => engine.whenWorked(done),
       figures: () => {
@@ -182,7 +181,7 @@ function openDevices(configuration: Configuration, owner: DeviceOwner): Device[]
   return Object.entries(configuration.devices).map(([name, options]) => {
     const description = {
       name,
-      ...driverEntry(name, options, bytesMax, hardware.hostOf(name)),
+      ...driverEntry(options, { name, requestBytesMax: bytesMax, host: hardware.hostOf(name) }),
       driver: options.driver,
       failuresMax: options.failures_max,
       retryMillis: options.retry_seconds * MILLIS_PER_SECOND,

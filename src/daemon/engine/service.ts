@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { present } from '../../shared/assert.ts';
 import { errorNumber, WarpError } from '../../shared/errors.ts';
 import type { SessionParameters } from '../../shared/operations.ts';
+import { Tally } from '../../shared/tally.ts';
 import type { Fd } from '../../sys/fd.ts';
 import {
   CHANNELS_LISTED_MAX,
@@ -197,16 +198,15 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   status(): ReplyOf<'status'> {
-    const direct = new Map<string, number>();
-    for (const lease of this.#leases)
-      for (const { device } of lease.direct.values()) direct.set(device, (direct.get(device) ?? 0) + 1);
+    const direct = new Tally();
+    for (const lease of this.#leases) for (const { device } of lease.direct.values()) direct.add(device);
     const devices = this.#engine.devices.map((device) => ({
       name: device.name,
       driver: device.description.driver,
       algorithms: [...device.description.algorithms],
       state: device.isDrained ? ('drained' as const) : device.state,
       hardwareQueues: device.description.ports,
-      queuesLent: device.queues + (direct.get(device.name) ?? 0),
+      queuesLent: device.queues + direct.of(device.name),
       inFlight: device.inFlight,
       completed: device.completed,
       failed: device.failed,
