@@ -1,12 +1,11 @@
 // Our contestant that kills: a process of the daemon, again and again, while something that needs it is asked for all
 // the time. A gap is the longest time without an answer around a death.
-// Arguments: runtime folder, role (a name of `roles`), channels that others hold meanwhile.
+// Arguments: runtime folder, role (a name of `roles`).
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, connect, WarpError } from 'warpdrive';
-import { holdChannels } from '../holders.ts';
 import { percentile } from '../statistics.ts';
 import { type Metrics, serveTurns } from '../turns.ts';
 
@@ -15,7 +14,6 @@ const SETTLED_MILLIS = 1_300;
 /** Between two looks at who serves as the role, milliseconds. */
 const LOOK_MILLIS = 20;
 const REFUSED_PAUSE_MILLIS = 5;
-const HELD_SLOTS = 256;
 const options = { slots: 4, timeoutMillis: 30_000 };
 
 type Ask = () => Promise<unknown>;
@@ -31,14 +29,12 @@ const roles: Readonly<Record<string, (connection: Connection) => Promise<Ask>>> 
   custodian: async () => async () => (await connect({ runtimeDir, ...options })).close(),
 };
 
-const [runtimeDir = '', role = '', channels = '0'] = process.argv.slice(2);
+const [runtimeDir = '', role = ''] = process.argv.slice(2);
 const prepare = roles[role];
 if (prepare === undefined) throw new Error(`there is no role "${role}"`);
-await holdChannels(runtimeDir, { channels: Number(channels), slots: HELD_SLOTS, queues: 1 });
 const connection = await connect({ runtimeDir, ...options });
 const ask = await prepare(connection);
-const facts = channels === '0' ? {} : { channels };
-await serveTurns(measureGaps, facts);
+await serveTurns(measureGaps);
 await connection.close();
 process.exit(0);
 

@@ -16,7 +16,7 @@ import { mapShared } from '../../src/sys/memory.ts';
 import { withCustodian } from '../fixtures/custodian-peer.ts';
 import { currentPid, eventually, type TestDaemon } from '../fixtures/daemon.ts';
 import { open, start, stopAfterEach } from '../fixtures/each-daemon.ts';
-import { findRole, STANDBY } from '../fixtures/processes.ts';
+import { daemonRoles, findRole } from '../fixtures/processes.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 
 stopAfterEach();
@@ -179,8 +179,9 @@ describe('when the engine dies with requests in flight', () => {
   });
 });
 
-describe('the standby of the engine', () => {
-  const standbyOf = ({ process: { pid = 0 } }: TestDaemon): number | undefined => findRole(pid, STANDBY);
+describe.each(daemonRoles)('the standby of the %s', (role) => {
+  const standbyOf = ({ process: { pid = 0 } }: TestDaemon): number | undefined =>
+    findRole(pid, `${role}-standby`);
   const appearance = async (started: TestDaemon): Promise<number> => {
     await eventually('there is a standby', () => standbyOf(started) !== undefined);
     return standbyOf(started) as number;
@@ -192,9 +193,10 @@ describe('the standby of the engine', () => {
     const queue = await connection.requestQueue({ algorithm: 'nop' });
     for (let death = 0; death < 2; death++) {
       const standby = await appearance(started);
-      await kill(started, 'engine');
-      expect(currentPid(started, 'engine')).toBe(standby);
+      await kill(started, role);
+      expect(currentPid(started, role)).toBe(standby);
       expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
+      await (await open(started)).close();
     }
     expect(started.log()).not.toContain('starting it again');
   });
@@ -208,7 +210,7 @@ describe('the standby of the engine', () => {
     await started.logged(/a standby died; starting it again/);
     expect(await appearance(started)).not.toBe(standby);
     expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
-    expect(restarts(started, 'engine')).toBe(0);
+    expect(restarts(started, role)).toBe(0);
   });
 
   it('ends where everything else does', async () => {
@@ -219,14 +221,15 @@ describe('the standby of the engine', () => {
     await eventually('it is gone', () => !existsSync(`/proc/${standby}`));
   });
 
-  it('dies with it: a third engine takes over', async () => {
+  it('dies with it: a third one takes over', async () => {
     const started = await start();
     const connection = await open(started);
     const queue = await connection.requestQueue({ algorithm: 'nop' });
     process.kill(await appearance(started), 'SIGKILL');
-    await kill(started, 'engine');
-    expect(recovery(started)).toMatchObject({ channels: 1, lost: 0 });
+    await kill(started, role);
     expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
+    expect((await connection.status()).channels).toBe(1);
+    expect(started.log()).not.toContain('"msg":"channel ended"');
   });
 });
 

@@ -7,11 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export const CONFIG = '/etc/warpdrive/warpdrived.toml';
 export const parts = ['custodian', 'engine', 'broker'];
-export const units = {
-  custodian: ['warpdrive-custodian.service'],
-  engine: ['warpdrive-engine@1.service', 'warpdrive-engine@2.service'],
-  broker: ['warpdrive-broker.service'],
-};
+/** Of each part there are two: one serves, the other stands by. */
+export const units = Object.fromEntries(
+  parts.map((part) => [part, [1, 2].map((number) => `warpdrive-${part}@${number}.service`)]),
+);
 const allUnits = Object.values(units).flat();
 /** An emulated processor takes some forty times as long. */
 const LIMIT_MILLIS = 240_000;
@@ -26,10 +25,10 @@ export function must(program, ...args) {
 
 export const show = (unit, property) => must('systemctl', 'show', '-P', property, unit).trim();
 
-/** The unit that serves as a part: of two engines one stands by. Without any it is the first. */
+/** The unit that serves as a part. Without any it is the first. */
 export function service(part) {
   const [first, second] = units[part];
-  return second !== undefined && isServing(second) ? second : first;
+  return isServing(second) ? second : first;
 }
 
 export const isServing = (unit) =>
