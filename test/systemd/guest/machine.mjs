@@ -50,11 +50,29 @@ export async function eventually(what, holds) {
 export const allActive = () =>
   eventually('all are active', () => allUnits.every((unit) => show(unit, 'ActiveState') === 'active'));
 
-/** Resolves when the part is another process than before, and serves. */
-export async function isReplaced(part, before) {
+/** Ends what serves as a part by a signal; resolves when another process does. */
+export async function strike(part, signal) {
+  await allActive();
+  const before = mainPid(part);
+  process.kill(before, signal);
   await eventually(`the ${part} is another process`, () => ![0, before].includes(mainPid(part)));
   await eventually(`the ${part} serves`, () => isServing(service(part)));
 }
+
+/** Has systemd restart what serves as a part. */
+export async function restart(part) {
+  await allActive();
+  must('systemctl', 'restart', service(part));
+}
+
+/** What all parts have told the journal while something is done. */
+export async function journalOf(act) {
+  const since = must('date', '+@%s').trim();
+  await act();
+  return must('journalctl', '-u', 'warpdrive-*', '-o', 'cat', '--since', since);
+}
+
+export const start = () => must('systemctl', 'start', 'warpdrive.target');
 
 /** The target's job is done before those of its parts. */
 export async function stopAll() {
