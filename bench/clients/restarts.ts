@@ -9,8 +9,8 @@ import { type Connection, connect, WarpError } from 'warpdrive';
 import { percentile } from '../statistics.ts';
 import { type Metrics, serveTurns } from '../turns.ts';
 
-/** A process that has served for a second is started again without a pause; milliseconds. */
-const SETTLED_MILLIS = 1_300;
+/** By then the next standby has loaded all that it will need, milliseconds. */
+const SETTLED_MILLIS = 3_000;
 /** Between two looks at who serves as the role, milliseconds. */
 const LOOK_MILLIS = 20;
 const REFUSED_PAUSE_MILLIS = 5;

@@ -3,9 +3,9 @@
 import { nodeProgram } from '../programs.ts';
 import type { ContestantPlan, Figure, Group } from './figure.ts';
 
-const KILLS = 100;
+const KILLS = 50;
 const NODE_STARTS = 20;
-/** A turn is a kill every two seconds or so, milliseconds. */
+/** A turn is a kill every four seconds or so, milliseconds. */
 const PATIENCE_MILLIS = 1_200_000;
 const GAP_MILLIS_MAX = 500;
 
