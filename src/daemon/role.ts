@@ -26,8 +26,8 @@ export interface RoleOptions {
   readonly engineUid: number | undefined;
 }
 
-/** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. */
-const HOLDER_MILLIS_MAX = 500;
+/** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. Its own end may wait as long. */
+const HOLDER_MILLIS_MAX = 1_000;
 /** Where it is not known who has the lock, between two looks whether it is free, milliseconds. */
 const UNNAMED_MILLIS = 5;
 /** How often the service manager is told figures where it doesn't watch, milliseconds. */
@@ -174,8 +174,10 @@ export async function takeRole(role: string, { runtimeDir, isStandby }: RoleOpti
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const path = join(folder, 'lock');
   const lock = new Fd(openSync(path, 'a+', 0o600), `${role} lock`);
-  if (isStandby) await standBy(path, lock);
-  else if (!tryLock(lock)) {
+  if (isStandby) {
+    process.title = `warpdrive-${role}-standby`;
+    await standBy(path, lock);
+  } else if (!tryLock(lock)) {
     lock.close();
     const holder = holderOf(path);
     throw new WarpError('ALREADY_RUNNING', {
