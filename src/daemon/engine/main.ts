@@ -152,7 +152,8 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     if (ending === 'restart') {
       broker?.close();
       await service.rest({ timeoutMillis: REST_MILLIS });
-      await vault.kept();
+      do await vault.kept();
+      while (!vault.isComplete);
       // Its channels are the next engine's, which finds them in vault and ledger.
       return;
     }
