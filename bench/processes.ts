@@ -2,15 +2,22 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Connection } from 'warpdrive';
+import { present } from '../src/shared/assert.ts';
 import { childrenOf } from '../test/fixtures/processes.ts';
 import { usageOf } from '../test/fixtures/usage.ts';
 
-/** The numbers of all of them: supervisor, roles, workers. */
+/** The numbers of all of them: supervisor, roles and their standbys, workers. */
 export async function daemonPids(connection: Connection): Promise<number[]> {
-  const roles = (await connection.status()).processes.map(({ pid }) => pid);
-  const stat = readFileSync(`/proc/${roles[0]}/stat`, 'latin1');
-  const supervisor = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  return [supervisor, ...roles, ...roles.flatMap(childrenOf)];
+  const [role] = (await connection.status()).processes;
+  const supervisor = parentOf(present(role, 'a process of the daemon').pid);
+  const children = childrenOf(supervisor);
+  return [supervisor, ...children, ...children.flatMap(childrenOf)];
+}
+
+/** What started a process. */
+export function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 /** Processor time that they have used, all threads, milliseconds. */

@@ -52,7 +52,7 @@ const pages = [
       ...section(
         'Services',
         ...paragraph(
-          'Under systemd `warpdrive.target` has four services: `warpdrive-custodian`, `warpdrive-broker`, and `warpdrive-engine@1` and `@2`, of which one serves and the other stands by. Each can be restarted by itself, and clients go on. `systemctl reload warpdrive-custodian` applies another configuration.',
+          'Under systemd `warpdrive.target` has two services of each part, of which one serves and the other stands by: `warpdrive-custodian@1` and `@2`, `warpdrive-engine@1` and `@2`, `warpdrive-broker@1` and `@2`. Each can be restarted by itself, and clients go on. `systemctl reload warpdrive-custodian@1` applies another configuration.',
         ),
       ),
       ...exitCodes([

@@ -1,27 +1,28 @@
 // Our contestant that kills: a process of the daemon, again and again, while something that needs it is asked for all
-// the time. A gap is the longest time without an answer around a death.
-// Arguments: runtime folder, role (a name of `roles`), channels that others hold meanwhile.
+// the time. A gap is the longest time without an answer around a death of one whose standby is there.
+// Arguments: runtime folder, role.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, connect, WarpError } from 'warpdrive';
-import { holdChannels } from '../holders.ts';
+import { present } from '../../src/shared/assert.ts';
+import { type DaemonRole, daemonRoles, findRole } from '../../test/fixtures/processes.ts';
+import { parentOf } from '../processes.ts';
 import { percentile } from '../statistics.ts';
 import { type Metrics, serveTurns } from '../turns.ts';
 
-/** A process that has served for a second is started again without a pause; milliseconds. */
+/** How long the one that takes over is watched; one that has served for so long may die again. Milliseconds. */
 const SETTLED_MILLIS = 1_300;
 /** Between two looks at who serves as the role, milliseconds. */
 const LOOK_MILLIS = 20;
 const REFUSED_PAUSE_MILLIS = 5;
-const HELD_SLOTS = 256;
 const options = { slots: 4, timeoutMillis: 30_000 };
 
 type Ask = () => Promise<unknown>;
 
 /** What is asked for all the time, by the role that it needs. */
-const roles: Readonly<Record<string, (connection: Connection) => Promise<Ask>>> = {
+const roles: Readonly<Record<DaemonRole, (connection: Connection) => Promise<Ask>>> = {
   engine: async (connection) => {
     const queue = await connection.requestQueue({ algorithm: 'nop' });
     return () => queue.submit({ operation: 'nop' });
@@ -31,14 +32,15 @@ const roles: Readonly<Record<string, (connection: Connection) => Promise<Ask>>> 
   custodian: async () => async () => (await connect({ runtimeDir, ...options })).close(),
 };
 
-const [runtimeDir = '', role = '', channels = '0'] = process.argv.slice(2);
-const prepare = roles[role];
-if (prepare === undefined) throw new Error(`there is no role "${role}"`);
-await holdChannels(runtimeDir, { channels: Number(channels), slots: HELD_SLOTS, queues: 1 });
+const [runtimeDir = '', name = ''] = process.argv.slice(2);
+const role = present(
+  daemonRoles.find((known) => known === name),
+  `role "${name}"`,
+);
+const supervisor = parentOf(servingPid());
 const connection = await connect({ runtimeDir, ...options });
-const ask = await prepare(connection);
-const facts = channels === '0' ? {} : { channels };
-await serveTurns(measureGaps, facts);
+const ask = await roles[role](connection);
+await serveTurns(measureGaps);
 await connection.close();
 process.exit(0);
 
@@ -50,6 +52,8 @@ async function measureGaps(kills: number): Promise<Metrics> {
 }
 
 async function measureGap(): Promise<number> {
+  // Two deaths in a row are another matter.
+  while (findRole(supervisor, `${role}-standby`) === undefined) await sleep(LOOK_MILLIS);
   await answer();
   const victim = servingPid();
   process.kill(victim, 'SIGKILL');

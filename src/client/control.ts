@@ -15,6 +15,9 @@ import {
 const PING_MILLIS = 20_000;
 const PING_ANSWER_MILLIS_MAX = 10_000;
 
+/** Between two looks for a daemon of this host that is being started again: a refused connection costs nothing, milliseconds. */
+const LOCAL_BACKOFF_MILLIS_MAX = 100;
+
 /** Files (PEM) for TLS: the daemon's authority, and this client's certificate with its key. */
 export interface TlsFiles {
   readonly ca: string;
@@ -40,7 +43,10 @@ export function unixEndpoint(path: string): Endpoint {
     name: path,
     target: `unix:${path}`,
     credentials: credentials.createInsecure(),
-    options: { 'grpc.default_authority': 'localhost' },
+    options: {
+      'grpc.default_authority': 'localhost',
+      'grpc.max_reconnect_backoff_ms': LOCAL_BACKOFF_MILLIS_MAX,
+    },
     hint: 'start the daemon with "warpdrived", or name its folder with --runtime-dir or WARPDRIVE_RUNTIME_DIR',
     // A socket that nobody listens on was left by a daemon that died; without a socket there is no daemon.
     mayComeBack: () => existsSync(path),

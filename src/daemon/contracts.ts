@@ -106,14 +106,14 @@ const loan = z.strictObject({ channel, queue });
 
 const channelInventory = z.strictObject({
   setup: channelSetup,
-  queues: z.array(z.strictObject({ queue, device: z.string(), algorithm })),
+  queues: z.array(queue),
   sessions: z.array(session),
   regions: z.array(z.strictObject({ region, bytes: z.number().int().positive() })),
 });
 export type ChannelInventory = z.infer<typeof channelInventory>;
 
 /** Channels in one part of the inventory: the engine makes it between requests. */
-export const CHANNELS_LISTED_MAX = 100;
+export const CHANNELS_LISTED_MAX = 250;
 
 /** Queues in one list: the engine makes it between requests, so it has to be short. */
 export const QUEUES_LISTED_MAX = 1_000;

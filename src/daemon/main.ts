@@ -35,7 +35,6 @@ program.action(async (role: string | undefined, options: Options) => {
   if (role === undefined) return supervise(roleOptions);
   const runner = Object.hasOwn(runners, role) ? runners[role as Role] : undefined;
   if (runner === undefined) return program.error(`error: no role "${role}"; there are ${roles.join(', ')}`);
-  process.title = options.standby ? `warpdrive-${role}-standby` : `warpdrive-${role}`;
   return runner(roleOptions);
 });
 

@@ -26,8 +26,8 @@ export interface RoleOptions {
   readonly engineUid: number | undefined;
 }
 
-/** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. */
-const HOLDER_MILLIS_MAX = 500;
+/** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. Its own end may wait as long. */
+const HOLDER_MILLIS_MAX = 1_000;
 /** Where it is not known who has the lock, between two looks whether it is free, milliseconds. */
 const UNNAMED_MILLIS = 5;
 /** How often the service manager is told figures where it doesn't watch, milliseconds. */
@@ -36,6 +36,8 @@ const FIGURES_MILLIS = 5_000;
 const ROUNDS_PER_DEADLINE = 4;
 /** What a start may take once the others are reached, microseconds: the channels of ten thousand clients. */
 const START_MICROS_MAX = 60_000_000;
+/** Where a start waits for another part: how often the service manager is told that it does, milliseconds. */
+const WAITING_MILLIS = 1_000;
 /** Sent instead of SIGTERM by a service manager that starts this process again at once (RestartKillSignal=). */
 const RESTART_SIGNAL = 'SIGUSR2';
 
@@ -57,6 +59,17 @@ let stopAttending = (): void => {};
 export function tellStarting(doing: string): void {
   progress = doing;
   serviceManager.notify({ STATUS: doing, EXTEND_TIMEOUT_USEC: START_MICROS_MAX });
+}
+
+/**
+ * Waits in a start for a part that may be long in coming: where the configuration is not valid, until somebody mends it.
+ * To be started again and again meanwhile would bring it no nearer.
+ */
+export async function waitFor(part: string, reached: Promise<void>): Promise<void> {
+  const tell = (): void => tellStarting(`waiting for the ${part}`);
+  tell();
+  const timer = setInterval(tell, WAITING_MILLIS);
+  await reached.finally(() => clearInterval(timer));
 }
 
 /** Tells whoever started this process that it serves, and from then on, by completed rounds of work, that it still does. */
@@ -120,9 +133,8 @@ export function endWhenTold(log: Logger, end: (ending: Ending) => Promise<void>)
   const isSupervised = process.send !== undefined;
   const onSignal = (ending: Ending) => (isSupervised ? () => {} : (signal: string) => begin(ending, signal));
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, onSignal('stop'));
+  process.off(RESTART_SIGNAL, endAtOnce);
   process.on(RESTART_SIGNAL, onSignal('restart'));
-  // One that is sent to the whole group is meant for the custodian.
-  process.on('SIGHUP', () => {});
   process.on('message', ({ type }: SupervisorMessage) => {
     if (type === 'stop') begin('stop', 'told by the supervisor');
   });
@@ -155,12 +167,17 @@ export async function takeRole(role: string, { runtimeDir, isStandby }: RoleOpti
   // It may have gone while this process loaded its code.
   if (process.send !== undefined && !process.connected) endAtOnce();
   process.once('disconnect', endAtOnce);
+  process.on(RESTART_SIGNAL, endAtOnce);
+  // One that is sent to the whole group is meant for the custodian that serves.
+  process.on('SIGHUP', () => {});
   const folder = join(runtimeDir, role);
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const path = join(folder, 'lock');
   const lock = new Fd(openSync(path, 'a+', 0o600), `${role} lock`);
-  if (isStandby) await standBy(path, lock);
-  else if (!tryLock(lock)) {
+  if (isStandby) {
+    process.title = `warpdrive-${role}-standby`;
+    await standBy(path, lock);
+  } else if (!tryLock(lock)) {
     lock.close();
     const holder = holderOf(path);
     throw new WarpError('ALREADY_RUNNING', {
@@ -179,7 +196,7 @@ function holderOf(path: string): number {
   return Number(readFileSync(path, 'utf8'));
 }
 
-/** Without its supervisor a process that has set up nothing yet would wait for the others for good. */
+/** For a process that has set up nothing yet: without its supervisor it would wait for the others for good. */
 const endAtOnce = (): void => process.exit(0);
 
 /**
@@ -192,12 +209,9 @@ async function standBy(path: string, lock: Fd): Promise<void> {
     if (type === 'ping') tell({ type: 'pong' });
   };
   process.on('message', onMessage);
-  // There is nothing that it would leave to the next one.
-  process.on(RESTART_SIGNAL, endAtOnce);
   stopAttending = attend({ figures: () => progress });
   do await lockMayBeFree(path);
   while (!tryLock(lock));
-  process.off(RESTART_SIGNAL, endAtOnce);
   process.off('message', onMessage);
 }
 

@@ -6,7 +6,7 @@
 //         +--dies 8 times in a row without having served--> all stop
 //
 // A standby has loaded all that it will need and waits for the lock of its role (role.ts): it notices the death by
-// itself. The engine has one, since its death holds up everybody.
+// itself. Loading would be the greater part of the time in which nobody serves.
 
 import type { Logger } from 'pino';
 import { assert } from '../shared/assert.ts';
@@ -20,7 +20,6 @@ const FAILURES_MAX = 8;
 
 export const roles = ['custodian', 'engine', 'broker'] as const;
 export type Role = (typeof roles)[number];
-const hasStandby: ReadonlySet<Role> = new Set<Role>(['engine']);
 
 /** A role ended before it was ready; it has said why on stderr. */
 export class ChildEndedError extends Error {
@@ -82,7 +81,7 @@ export class Supervisor {
       this.#parts.push(part);
       await new Promise<void>((resolve, reject) => this.#startFirst(part, resolve, reject));
     }
-    for (const part of this.#parts) this.#startStandby(part, 0);
+    for (const part of this.#parts) this.#startStandby(part, SERVED_MILLIS);
     this.#pinging = setInterval(() => {
       for (const { child, standby } of this.#parts) {
         if (child?.isReady === true) child.ping();
@@ -112,8 +111,8 @@ export class Supervisor {
     child.expectReady();
   }
 
+  /** After a pause: those who want to be served come before it, and it has to be clear that the role can be played. */
   #startStandby(part: Part, pauseMillis: number): void {
-    if (!hasStandby.has(part.role)) return;
     part.standbyTimer = setTimeout(() => {
       const standby = new Child(part.role, ['--standby', part.role, ...this.#arguments], this.#log, {
         onReady: () => {
@@ -128,8 +127,7 @@ export class Supervisor {
 
   #serves(part: Part): void {
     this.#log.info({ role: part.role, pid: part.child?.pid }, 'started again');
-    // While it is not clear that the role can be played, each new process waits for its time.
-    this.#startStandby(part, part.policy.failures <= 1 ? 0 : SERVED_MILLIS);
+    this.#startStandby(part, SERVED_MILLIS);
   }
 
   #ended(part: Part, child: Child, found: string): void {

@@ -4,12 +4,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { daemonRoles } from '../fixtures/processes.ts';
 import type { Victim } from './victim.ts';
 
 const CONFIGURATION_PATH = '/etc/warpdrive/warpdrived.toml';
 const RUNTIME_DIR = '/run/warpdrive';
 const SYSTEMD_PID = 1;
-const units = ['custodian', 'engine@1', 'engine@2', 'broker'].map((part) => `warpdrive-${part}.service`);
+const units = daemonRoles.flatMap((role) => [1, 2].map((number) => `warpdrive-${role}@${number}.service`));
 /** What dies as often as here systemd gives up on. */
 const DROP_IN = '[Unit]\nStartLimitIntervalSec=0\n';
 const STOP_POLL_MILLIS = 50;

@@ -1,10 +1,10 @@
 // What is struck, how, and when: the same for the same seed. Times are relative, since how long the daemon takes to
 // recover is the machine's affair: most strikes wait until it has, some hit it while it does.
 
-import { type DaemonRole, STANDBY } from '../fixtures/processes.ts';
+import type { DaemonRole, Standby } from '../fixtures/processes.ts';
 import { Random } from './random.ts';
 
-export type Target = DaemonRole | typeof STANDBY | 'worker';
+export type Target = DaemonRole | Standby | 'worker';
 
 export interface Strike {
   /** Struck at once, in this order. */
@@ -30,8 +30,12 @@ const choices: readonly (readonly [weight: number, ...targets: Target[]])[] = [
   [4, 'worker', 'engine'],
   [4, 'custodian', 'engine'],
   [5, 'custodian', 'engine', 'broker'],
-  [5, STANDBY],
-  [5, STANDBY, 'engine'],
+  [4, 'engine-standby'],
+  [2, 'broker-standby'],
+  [2, 'custodian-standby'],
+  [4, 'engine-standby', 'engine'],
+  [2, 'broker-standby', 'broker'],
+  [2, 'custodian-standby', 'custodian'],
 ];
 /** However short a run is: one of each kind, and engines enough to meet requests in every state. */
 const beginning: readonly (readonly Target[])[] = [

@@ -16,7 +16,7 @@ import { mapShared } from '../../src/sys/memory.ts';
 import { withCustodian } from '../fixtures/custodian-peer.ts';
 import { currentPid, eventually, type TestDaemon } from '../fixtures/daemon.ts';
 import { open, start, stopAfterEach } from '../fixtures/each-daemon.ts';
-import { findRole, STANDBY } from '../fixtures/processes.ts';
+import { type DaemonRole, daemonRoles, findRole } from '../fixtures/processes.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 
 stopAfterEach();
@@ -179,22 +179,23 @@ describe('when the engine dies with requests in flight', () => {
   });
 });
 
-describe('the standby of the engine', () => {
-  const standbyOf = ({ process: { pid = 0 } }: TestDaemon): number | undefined => findRole(pid, STANDBY);
-  const appearance = async (started: TestDaemon): Promise<number> => {
-    await eventually('there is a standby', () => standbyOf(started) !== undefined);
-    return standbyOf(started) as number;
+describe('a standby', () => {
+  const appearance = async ({ process: { pid = 0 } }: TestDaemon, role: DaemonRole): Promise<number> => {
+    const standby = (): number | undefined => findRole(pid, `${role}-standby`);
+    await eventually('there is a standby', () => standby() !== undefined);
+    return standby() as number;
   };
 
-  it('takes its place when it dies, and another stands by', async () => {
+  it.each(daemonRoles)('takes the place of the %s when it dies, and another stands by', async (role) => {
     const started = await start();
     const connection = await open(started);
     const queue = await connection.requestQueue({ algorithm: 'nop' });
     for (let death = 0; death < 2; death++) {
-      const standby = await appearance(started);
-      await kill(started, 'engine');
-      expect(currentPid(started, 'engine')).toBe(standby);
+      const standby = await appearance(started, role);
+      await kill(started, role);
+      expect(currentPid(started, role)).toBe(standby);
       expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
+      await (await open(started)).close();
     }
     expect(started.log()).not.toContain('starting it again');
   });
@@ -203,27 +204,28 @@ describe('the standby of the engine', () => {
     const started = await start();
     const connection = await open(started);
     const queue = await connection.requestQueue({ algorithm: 'nop' });
-    const standby = await appearance(started);
+    const standby = await appearance(started, 'engine');
     process.kill(standby, signal);
     await started.logged(/a standby died; starting it again/);
-    expect(await appearance(started)).not.toBe(standby);
+    expect(await appearance(started, 'engine')).not.toBe(standby);
     expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');
     expect(restarts(started, 'engine')).toBe(0);
   });
 
   it('ends where everything else does', async () => {
     const started = await start();
-    const standby = await appearance(started);
+    const standbys: number[] = [];
+    for (const role of daemonRoles) standbys.push(await appearance(started, role));
     for (const pid of [started.process.pid as number, ...Object.values(started.pids)])
       process.kill(pid, 'SIGKILL');
-    await eventually('it is gone', () => !existsSync(`/proc/${standby}`));
+    await eventually('all are gone', () => standbys.every((pid) => !existsSync(`/proc/${pid}`)));
   });
 
-  it('dies with it: a third engine takes over', async () => {
+  it('dies with the engine: a third one takes over', async () => {
     const started = await start();
     const connection = await open(started);
     const queue = await connection.requestQueue({ algorithm: 'nop' });
-    process.kill(await appearance(started), 'SIGKILL');
+    process.kill(await appearance(started, 'engine'), 'SIGKILL');
     await kill(started, 'engine');
     expect(recovery(started)).toMatchObject({ channels: 1, lost: 0 });
     expect((await queue.submit({ operation: 'nop' })).code).toBe('OK');

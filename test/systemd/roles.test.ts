@@ -113,23 +113,46 @@ describe('a role under a service manager', () => {
     expect(engine.log()).not.toContain('channel ended');
   });
 
-  it('that stands by is ready to, is watched, and goes on where the one that serves ends', async () => {
-    const { engine } = await startAll();
-    const hash = await hashes(await openClient());
-    await hash();
-    const standby = await manager.start('engine', ['--standby']);
-    const status = (): string => standby.told('STATUS').at(-1) ?? '';
-    expect(status()).toBe('standing by');
-    await eventually('it is fed', () => standby.told('WATCHDOG').length >= 2);
-    engine.process.kill('SIGKILL');
-    await hash();
-    await eventually('it serves', () => status().startsWith('1 channels, 1 queues'));
-    const atStart = standby.told('WATCHDOG').length;
-    await eventually('it is fed', () => standby.told('WATCHDOG').length >= atStart + 2);
-    const next = await manager.start('engine', ['--standby']);
-    next.process.kill('SIGUSR2');
-    expect(await next.ended, next.log()).toBe(0);
-    await hash();
+  it.each(['engine', 'broker', 'custodian'] as const)(
+    'a %s that stands by is ready to, is watched, and goes on where the one that serves ends',
+    async (role) => {
+      const serving = await startAll();
+      const hash = await hashes(await openClient());
+      await hash();
+      const config = join(manager.runtimeDir, 'warpdrived.toml');
+      const options = ['--standby', ...(role === 'custodian' ? ['--config', config] : [])];
+      const standby = await manager.start(role, options);
+      const status = (): string => standby.told('STATUS').at(-1) ?? '';
+      expect(status()).toBe('standing by');
+      await eventually('it is fed', () => standby.told('WATCHDOG').length >= 2);
+      standby.process.kill('SIGHUP');
+      serving[role].process.kill('SIGKILL');
+      await hash();
+      await eventually('it serves', () => /^\d/.test(status()));
+      await openClient();
+      const atStart = standby.told('WATCHDOG').length;
+      await eventually('it is fed', () => standby.told('WATCHDOG').length >= atStart + 2);
+      const next = await manager.start(role, options);
+      next.process.kill('SIGUSR2');
+      expect(await next.ended, next.log()).toBe(0);
+      await hash();
+    },
+  );
+
+  it('waits for a custodian for as long as it takes, and says so', async () => {
+    const engine = await manager.begin('engine', [], 2_000);
+    const broker = await manager.begin('broker', [], 2_000);
+    for (const { told } of [engine, broker]) {
+      await eventually('it asks for more time, and again', () => told('EXTEND_TIMEOUT_USEC').length >= 2);
+      expect(told('STATUS').at(-1)).toBe('waiting for the custodian');
+      expect(told('READY')).toEqual([]);
+    }
+    broker.process.kill('SIGUSR2');
+    expect(await broker.ended, broker.log()).toBe(0);
+    await manager.start('custodian');
+    await eventually('the engine is ready', () => engine.told('READY').length === 1);
+    await manager.start('broker');
+    await openClient();
   });
 
   it('the custodian tells when it reads the configuration again, and when it has', async () => {

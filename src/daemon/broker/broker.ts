@@ -16,7 +16,7 @@ import {
 } from '../contracts.ts';
 import { Peer } from '../peer.ts';
 import { createLog } from '../log.ts';
-import { endWhenTold, type RoleOptions, takeRole, tellReady, tellStarting } from '../role.ts';
+import { endWhenTold, type RoleOptions, takeRole, tellReady, waitFor } from '../role.ts';
 import { FdServer, type Identify } from './fd-server.ts';
 import { AdminService } from './admin.ts';
 import { Calls } from './calls.ts';
@@ -68,14 +68,14 @@ export async function runBroker(options: RoleOptions): Promise<void> {
       onUp: async (link) => {
         const next = await link.call('configuration', { isFollowing: true });
         if (book === undefined) book = new TenantBook(next);
-        else await service.reconfigure(next);
+        // The engine, which gives it all descriptors at this moment, is not waited for: callers are.
+        else void service.reconfigure(next);
       },
       onDown: (reason) => log.warn({ reason }, 'the custodian is gone'),
     },
   );
-  await custodian.connect();
+  await waitFor('custodian', custodian.connect());
   log.debug('the custodian has answered');
-  tellStarting('waiting for the engine');
   const tenants = present<TenantBook>(book, 'the configuration');
   const { configuration } = tenants;
 
@@ -132,7 +132,8 @@ export async function runBroker(options: RoleOptions): Promise<void> {
     service.noteFailure(connection, request, error);
   const grpc = new GrpcServer((name) => connections.find(name), calls, onFailure, log);
   const connections = new Connections(connectionsPerPayer, (socket) => grpc.serve(socket), log);
-  await engine.connect();
+  await waitFor('engine', engine.connect());
+  log.debug({ channels: service.clients.size }, 'the books agree with the engine');
 
   const admin = new AdminService(service, queues, overview, () => custodian.whenUp(CUSTODIAN_MILLIS_MAX));
   grpc.addService(brokerService, brokerMethods(service, queues, overview));

@@ -88,7 +88,7 @@ export class Client {
   /** Makes the books say what the engine says: what it doesn't have is given back, what we don't know is charged. */
   reconcile({ queues, sessions, regions }: ChannelInventory, host: Host): void {
     const { account } = this;
-    const openQueues = new Map(queues.map(({ queue }) => [queue, 1]));
+    const openQueues = new Map(queues.map((queue) => [queue, 1]));
     reconcile(this.queues, openQueues, (one) => new Leased(account.adopt('queues', one)));
     const openSessions = new Map(sessions.map((session) => [session, 1]));
     reconcile(this.sessions, openSessions, (one) => new Leased(account.adopt('sessions', one)));

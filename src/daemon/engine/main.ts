@@ -15,7 +15,7 @@ import { requestBytesMax } from '../config/tenants.ts';
 import { custodianContract, vaultContract } from '../contracts.ts';
 import { Peer } from '../peer.ts';
 import { createLog } from '../log.ts';
-import { endWhenTold, type RoleOptions, takeRole, tellReady, tellStarting } from '../role.ts';
+import { endWhenTold, type RoleOptions, takeRole, tellReady, tellStarting, waitFor } from '../role.ts';
 import { adopt, readLegacy } from './adoption.ts';
 import { BrokerServer } from './broker-server.ts';
 import { CustodianHardware } from './custodian-hardware.ts';
@@ -82,7 +82,7 @@ export async function runEngine(options: RoleOptions): Promise<void> {
   );
   const hardware = new CustodianHardware(custodian, log);
   const directQueues = new DirectQueues(hardware, log);
-  await custodian.connect();
+  await waitFor('custodian', custodian.connect());
   tellStarting('taking over from the engine before');
   // A custodian that dies meanwhile takes the rest along, and the next one has nothing.
   const giver = await custodian.whenUp(CUSTODIAN_MILLIS_MAX);
@@ -153,7 +153,8 @@ export async function runEngine(options: RoleOptions): Promise<void> {
     if (ending === 'restart') {
       broker?.close();
       await service.rest({ timeoutMillis: REST_MILLIS });
-      await vault.kept();
+      do await vault.kept();
+      while (!vault.isComplete);
       // Its channels are the next engine's, which finds them in vault and ledger.
       return;
     }

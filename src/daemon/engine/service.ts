@@ -289,16 +289,8 @@ export class EngineService implements Handlers<typeof engineContract> {
 }
 
 function describe({ setup, channel, sessions, regions, direct }: Lease): ChannelInventory {
-  const shared = channel.queues.flatMap((queue) =>
-    queue === undefined
-      ? []
-      : [{ queue: queue.number, device: queue.device.name, algorithm: queue.algorithm }],
-  );
-  const own = [...direct.values()].map(({ number: queue, device, algorithm }) => ({
-    queue,
-    device,
-    algorithm,
-  }));
+  const shared = channel.queues.flatMap((queue) => queue?.number ?? []);
+  const own = [...direct.values()].map(({ number }) => number);
   return {
     setup,
     queues: [...shared, ...own],

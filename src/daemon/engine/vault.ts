@@ -1,11 +1,16 @@
 // The engine's side of the vault: hands the custodian a duplicate of each descriptor that must survive the engine,
-// and all of them again to a custodian that was started anew.
+// and all of them again to a custodian that was started anew. What somebody waits for goes before the rest, which may be
+// thousands.
 
 import type { Logger } from 'pino';
 import type { custodianContract, vaultContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import type { Descriptor, Fd } from '../../sys/fd.ts';
 import { FDS_PER_MESSAGE_MAX } from '../../sys/socket.ts';
+import { LEDGER_HANDLE, LIFELINE_HANDLE } from './ledger.ts';
+
+/** Without these the rest means nothing to the next engine. */
+const FIRST_HANDLES: ReadonlySet<number> = new Set([LEDGER_HANDLE, LIFELINE_HANDLE]);
 
 type CustodianLink = Link<typeof vaultContract, typeof custodianContract>;
 
@@ -14,8 +19,9 @@ export class Vault {
   /** What the custodian is to hold. Each stays its owner's, who keeps it open until `forget`. */
   readonly #kept = new Map<number, Descriptor>();
   #link: CustodianLink | undefined = undefined;
-  /** What it has yet to be told. */
+  /** What it has yet to be told: what is new, and what an earlier one had. */
   readonly #toStore = new Set<number>();
+  readonly #toRenew = new Set<number>();
   readonly #toForget = new Set<number>();
   /** Who waits until it has been told. */
   #waiting: (() => void)[] = [];
@@ -36,7 +42,8 @@ export class Vault {
   /** A custodian that was started anew: it has nothing. */
   renew(link: CustodianLink): void {
     this.#toForget.clear();
-    for (const handle of this.#kept.keys()) this.#toStore.add(handle);
+    for (const handle of this.#kept.keys())
+      (FIRST_HANDLES.has(handle) ? this.#toStore : this.#toRenew).add(handle);
     this.#isRenewing = true;
     this.up(link);
   }
@@ -52,14 +59,19 @@ export class Vault {
   }
 
   /**
-   * Resolves when the custodian has all that was stored until now, which may be another one than at this moment; or
-   * when it was found unable to keep it. What is acknowledged before that would be lost with this engine.
+   * Resolves when the custodian has what was stored until now, which may be another one than at this moment; or when it
+   * was found unable to keep it. What is acknowledged before that would be lost with this engine.
    */
   kept(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#tellLater();
     });
+  }
+
+  /** Whether the custodian that there is, or was, has got all that is kept. */
+  get isComplete(): boolean {
+    return this.#toStore.size + this.#toRenew.size === 0;
   }
 
   /** The custodian has it already. */
@@ -71,6 +83,7 @@ export class Vault {
   forget(handle: number): void {
     this.#kept.delete(handle);
     this.#toStore.delete(handle);
+    this.#toRenew.delete(handle);
     this.#toForget.add(handle);
     this.#tellLater();
   }
@@ -94,8 +107,8 @@ export class Vault {
   }
 
   get #isBehind(): boolean {
-    const count = this.#toStore.size + this.#toForget.size + this.#waiting.length;
-    return this.#link?.isOpen === true && count > 0;
+    const isSaid = this.isComplete && this.#toForget.size + this.#waiting.length === 0;
+    return this.#link?.isOpen === true && !isSaid;
   }
 
   /** One message at a time, so that a descriptor that is closed meanwhile is never sent. */
@@ -120,8 +133,13 @@ export class Vault {
       try {
         await Promise.all(calls);
       } finally {
-        if (link.isOpen) for (const done of waiting) done();
-        else this.#waiting.push(...waiting);
+        if (link.isOpen) {
+          for (const done of waiting) done();
+        } else {
+          // They wait for these on the next link too.
+          this.#waiting.push(...waiting);
+          for (const handle of handles) this.#toStore.add(handle);
+        }
       }
     }
     if (!this.#isRenewing || this.#link?.isOpen !== true) return;
@@ -131,11 +149,14 @@ export class Vault {
 
   #nextBatch(): (readonly [number, Descriptor])[] {
     const batch: (readonly [number, Descriptor])[] = [];
-    for (const handle of this.#toStore) {
-      if (batch.length === FDS_PER_MESSAGE_MAX) break;
-      this.#toStore.delete(handle);
-      const descriptor = this.#kept.get(handle);
-      if (descriptor !== undefined && descriptor.number >= 0) batch.push([handle, descriptor]);
+    for (const handles of [this.#toStore, this.#toRenew]) {
+      for (const handle of handles) {
+        if (batch.length === FDS_PER_MESSAGE_MAX) return batch;
+        this.#toStore.delete(handle);
+        this.#toRenew.delete(handle);
+        const descriptor = this.#kept.get(handle);
+        if (descriptor !== undefined && descriptor.number >= 0) batch.push([handle, descriptor]);
+      }
     }
     return batch;
   }

@@ -10,13 +10,15 @@ import {
   eventually,
   goOn,
   goOnUnharmed,
-  isReplaced,
   mainPid,
-  must,
+  parts,
+  restart,
   service,
   show,
+  start,
   startClients,
   stopAll,
+  strike,
 } from './machine.mjs';
 
 const MDEVS = '/sys/bus/mdev/devices';
@@ -35,7 +37,7 @@ request_millis = 600000
 await allActive();
 await stopAll();
 writeFileSync(CONFIG, configuration);
-must('systemctl', 'start', 'warpdrive.target');
+start();
 const clients = startClients('edu0');
 
 await test('ordinary users work on the device; the daemon has made one mediated device, and holds its descriptors', async () => {
@@ -45,15 +47,11 @@ await test('ordinary users work on the device; the daemon has made one mediated 
   assert.notDeepEqual(vfioDescriptors(mainPid('custodian')), []);
 });
 
-for (const part of ['engine', 'custodian', 'broker']) {
+for (const part of parts) {
   await test(`the ${part} is killed, and restarted: clients go on`, async () => {
-    await allActive();
-    const pid = mainPid(part);
-    process.kill(pid, 'SIGKILL');
-    await isReplaced(part, pid);
+    await strike(part, 'SIGKILL');
     await goOnUnharmed(clients);
-    await allActive();
-    must('systemctl', 'restart', service(part));
+    await restart(part);
     await goOnUnharmed(clients);
     assert.equal(readdirSync(MDEVS).length, 1);
   });
@@ -62,7 +60,7 @@ for (const part of ['engine', 'custodian', 'broker']) {
 await test('a stop leaves no mediated device; after a start clients set up again', async () => {
   await stopAll();
   assert.deepEqual(readdirSync(MDEVS), []);
-  must('systemctl', 'start', 'warpdrive.target');
+  start();
   await goOn(clients);
 });
 

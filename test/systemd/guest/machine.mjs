@@ -7,11 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export const CONFIG = '/etc/warpdrive/warpdrived.toml';
 export const parts = ['custodian', 'engine', 'broker'];
-export const units = {
-  custodian: ['warpdrive-custodian.service'],
-  engine: ['warpdrive-engine@1.service', 'warpdrive-engine@2.service'],
-  broker: ['warpdrive-broker.service'],
-};
+/** Of each part there are two: one serves, the other stands by. */
+export const units = Object.fromEntries(
+  parts.map((part) => [part, [1, 2].map((number) => `warpdrive-${part}@${number}.service`)]),
+);
 const allUnits = Object.values(units).flat();
 /** An emulated processor takes some forty times as long. */
 const LIMIT_MILLIS = 240_000;
@@ -26,10 +25,10 @@ export function must(program, ...args) {
 
 export const show = (unit, property) => must('systemctl', 'show', '-P', property, unit).trim();
 
-/** The unit that serves as a part: of two engines one stands by. Without any it is the first. */
+/** The unit that serves as a part. Without any it is the first. */
 export function service(part) {
   const [first, second] = units[part];
-  return second !== undefined && isServing(second) ? second : first;
+  return isServing(second) ? second : first;
 }
 
 export const isServing = (unit) =>
@@ -51,11 +50,29 @@ export async function eventually(what, holds) {
 export const allActive = () =>
   eventually('all are active', () => allUnits.every((unit) => show(unit, 'ActiveState') === 'active'));
 
-/** Resolves when the part is another process than before, and serves. */
-export async function isReplaced(part, before) {
+/** Ends what serves as a part by a signal; resolves when another process does. */
+export async function strike(part, signal) {
+  await allActive();
+  const before = mainPid(part);
+  process.kill(before, signal);
   await eventually(`the ${part} is another process`, () => ![0, before].includes(mainPid(part)));
   await eventually(`the ${part} serves`, () => isServing(service(part)));
 }
+
+/** Has systemd restart what serves as a part. */
+export async function restart(part) {
+  await allActive();
+  must('systemctl', 'restart', service(part));
+}
+
+/** What all parts have told the journal while something is done. */
+export async function journalOf(act) {
+  const since = must('date', '+@%s').trim();
+  await act();
+  return must('journalctl', '-u', 'warpdrive-*', '-o', 'cat', '--since', since);
+}
+
+export const start = () => must('systemctl', 'start', 'warpdrive.target');
 
 /** The target's job is done before those of its parts. */
 export async function stopAll() {

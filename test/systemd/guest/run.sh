@@ -2,9 +2,9 @@
 # install.code, scenario.code, chaos.code, remove.code, journal.json.
 cd /exchange
 # Emulated: everything takes its time, and that is no reason to call a part hung.
-if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine@ broker; do
-  mkdir -p /etc/systemd/system/warpdrive-$part.service.d
-  printf '[Service]\nTimeoutStartSec=300\nTimeoutStopSec=120\nWatchdogSec=40\n' > /etc/systemd/system/warpdrive-$part.service.d/emulated.conf
+if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine broker; do
+  mkdir -p /etc/systemd/system/warpdrive-$part@.service.d
+  printf '[Service]\nTimeoutStartSec=300\nTimeoutStopSec=120\nWatchdogSec=40\n' > /etc/systemd/system/warpdrive-$part@.service.d/emulated.conf
 done; fi
 for number in 1000 1001; do echo "user$number:x:$number:$number::/tmp:/bin/sh" >> /etc/passwd; done
 
@@ -30,5 +30,5 @@ remove() {
 }
 remove; echo $? > remove.code
 journalctl -o json --since "$since" >> journal.json
-for part in custodian engine@1 engine@2 broker; do systemctl status --no-pager warpdrive-$part; done
+systemctl status --no-pager 'warpdrive-*'
 true
