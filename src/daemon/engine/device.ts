@@ -13,20 +13,13 @@ import {
 import { assert } from '../../shared/assert.ts';
 import { errorNumber } from '../../shared/errors.ts';
 import type { SessionParameters } from '../../shared/operations.ts';
-import {
-  type HardwareQueue,
-  ROW_WORDS,
-  SEND_DONE,
-  SEND_FULL,
-  SEND_PENDING,
-  SEND_TAKEN,
-} from '../../hwdrivers/driver.ts';
+import { SEND_DONE, SEND_FULL, SEND_PENDING } from '../../hwdrivers/driver.ts';
 import type { DriverEntry } from '../../hwdrivers/drivers.ts';
-import type { Port, PortEvents } from '../../hwdrivers/port.ts';
 import type { Descriptor, Fd } from '../../sys/fd.ts';
 import type { Clock } from './engine.ts';
 import { FLOOR_NANOS } from './costs.ts';
-import { Dispatcher, NO_SLOT, PortLoad } from './dispatch.ts';
+import { DevicePort, type PortState } from './device-port.ts';
+import { Dispatcher, NO_SLOT } from './dispatch.ts';
 import type { Queue } from './queue.ts';
 import { Recent } from './recent.ts';
 import type { Flow } from './scheduler.ts';
@@ -51,9 +44,6 @@ export interface DeviceDescription extends DriverEntry {
   /** For how long it is then out of service. */
   readonly retryMillis: number;
 }
-
-/** 'idle': nobody wants it, and it would be had if somebody did. */
-export type PortState = 'idle' | 'starting' | 'ready' | 'failed';
 
 export interface DeviceEvents {
   /** A port rang, or its state changed: there may be completions, or room. */
@@ -431,79 +421,5 @@ export class Device extends Dispatcher<Queue, DevicePort> {
   async close(): Promise<void> {
     clearTimeout(this.#returning);
     await Promise.all(this.ports.map(({ port }) => port.close()));
-  }
-}
-
-/** A port with the engine's account of what it holds: requests by tag. */
-class DevicePort extends PortLoad {
-  readonly port: Port;
-  state: PortState = 'starting';
-  /** When it last completed a request, or took one while it held none; by the engine's clock. */
-  lastProgressMillis = 0;
-  isTimedOut = false;
-  readonly #hardware: HardwareQueue;
-  /** A stack: the free tags are those from `inFlight` on. */
-  readonly #tags: Int32Array;
-  readonly #queues: (Queue | undefined)[];
-  readonly #slots: Int32Array;
-  readonly #nanos: Float64Array;
-
-  constructor(open: (events: PortEvents) => Port, events: PortEvents) {
-    const port = open(events);
-    const { depth } = port.queue;
-    super(depth);
-    this.port = port;
-    this.#hardware = port.queue;
-    this.#tags = Int32Array.from({ length: depth }, (_, index) => index);
-    this.#queues = Array.from({ length: depth }, () => undefined);
-    this.#slots = new Int32Array(depth);
-    this.#nanos = new Float64Array(depth);
-  }
-
-  /** `isOut`: its device is out of service, and gives it no requests whatever its state. */
-  setState(state: PortState, isOut: boolean): void {
-    this.state = state;
-    this.isReady = state === 'ready' && !isOut;
-  }
-
-  /** One that is idle comes up when it is wanted; one that is not wanted any more tells when it is idle. */
-  setWanted(isWanted: boolean, isOut: boolean): void {
-    if (isWanted && this.state === 'idle') this.setState('starting', isOut);
-    this.port.setWanted(isWanted);
-  }
-
-  queueOf(tag: number): Queue | undefined {
-    return this.#queues[tag];
-  }
-
-  slotOf(tag: number): number {
-    return this.#slots[tag] as number;
-  }
-
-  /** Hands a request to the hardware queue, and keeps account of it if that has taken it. */
-  send(queue: Queue, slot: number, nanos: number, completion: Int32Array): number {
-    const tag = this.#tags[this.inFlight] as number;
-    const outcome = this.#hardware.send(queue.channel.rows, slot * ROW_WORDS, tag, completion);
-    if (outcome !== SEND_TAKEN) return outcome;
-    this.inFlight += 1;
-    this.workNanos += nanos;
-    this.#queues[tag] = queue;
-    this.#slots[tag] = slot;
-    this.#nanos[tag] = nanos;
-    return SEND_TAKEN;
-  }
-
-  /** Forgets a request; returns what it was estimated to cost. */
-  release(tag: number): number {
-    const nanos = this.#nanos[tag] as number;
-    this.#queues[tag] = undefined;
-    this.inFlight -= 1;
-    this.workNanos = this.inFlight === 0 ? 0 : this.workNanos - nanos;
-    this.#tags[this.inFlight] = tag;
-    return nanos;
-  }
-
-  tagsInFlight(): number[] {
-    return [...this.#queues.keys()].filter((tag) => this.#queues[tag] !== undefined);
   }
 }
