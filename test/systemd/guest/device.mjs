@@ -38,6 +38,8 @@ await allActive();
 await stopAll();
 writeFileSync(CONFIG, configuration);
 start();
+// Emulated, that takes longer than a client waits.
+await allActive();
 const clients = startClients('edu0');
 
 await test('ordinary users work on the device; the daemon has made one mediated device, and holds its descriptors', async () => {
