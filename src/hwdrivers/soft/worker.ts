@@ -50,7 +50,7 @@ const NANOS_PER_MICRO = 1e3;
  * For how long a completion may be held back from an engine that sleeps while more of the same is there to be done,
  * nanoseconds of device time: some wake-ups' worth, which is what the engine then saves.
  */
-const HOLD_NANOS_MAX = 100_000;
+const HOLD_NANOS_MAX = 250_000;
 const NANOS_PER_MILLI = 1e6;
 /** Of a completion's word. */
 const NANOS_MAX = 0xffff_ffff;
