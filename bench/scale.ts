@@ -2,7 +2,7 @@
 // tenants. Neither may grow faster than what is held for each: a request costs the same however many are idle.
 
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'warpdrive';
 import { startContestant } from './contestant.ts';
 import { type DaemonKind, startDaemon } from './daemon.ts';
@@ -16,8 +16,10 @@ import { crowdTenant } from './tenants.ts';
 const COUNTS = [1, 10, 100, 1_000, 10_000] as const;
 const QUEUES_EACH_MAX = 100;
 const SLOTS = 64;
-/** A process of the daemon holds a few descriptors for each channel. */
-const DESCRIPTORS = 65_536;
+/** A process of the daemon, and that of the clients, holds so many descriptors for each channel, and so many besides. */
+const DESCRIPTORS_EACH = 3;
+const DESCRIPTORS_BESIDES = 1_000;
+const DESCRIPTORS_WANTED = 65_536;
 const TURN_MILLIS = 300;
 const TURNS = 7;
 const WARM_UP_TURNS = 3;
@@ -66,20 +68,35 @@ export interface ScaleOptions {
 /** Only root may look into the engine, and have more descriptors than usual. */
 export async function measureScale({ folder, svg, json, signal, progress }: ScaleOptions): Promise<string> {
   if (process.getuid?.() !== 0) throw new Error('only root can measure this: run it as root');
-  execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${DESCRIPTORS}:${DESCRIPTORS}`]);
+  const channelsMax = raiseDescriptors();
   const growths: Growth[] = [];
-  for (const kind of kinds) growths.push(...(await measureKind(kind, { folder, signal, progress })));
+  for (const kind of kinds)
+    growths.push(...(await measureKind(kind, { folder, signal, progress, channelsMax })));
   if (svg !== undefined) writeFileSync(svg, drawGrowth(seriesOf(growths)));
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(growths, null, 2)}\n`);
   return formatGrowths(growths);
 }
 
+/** As many descriptors as this process may have, for all that it starts. Returns how many channels they are enough for. */
+function raiseDescriptors(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  const [, hard] = /^Max open files +\d+ +(\d+)/m.exec(limits) ?? [];
+  const descriptors = Math.min(DESCRIPTORS_WANTED, Number(hard ?? DESCRIPTORS_WANTED));
+  execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${descriptors}:${hard ?? descriptors}`]);
+  return (descriptors - DESCRIPTORS_BESIDES) / DESCRIPTORS_EACH;
+}
+
 async function measureKind(
   { name, daemon: kind, crowd }: Neighbours,
-  { folder, signal, progress }: Pick<ScaleOptions, 'folder' | 'signal' | 'progress'>,
+  {
+    folder,
+    signal,
+    progress,
+    channelsMax,
+  }: Pick<ScaleOptions, 'folder' | 'signal' | 'progress'> & { readonly channelsMax: number },
 ): Promise<Growth[]> {
   progress(`${name}: starting the daemon`);
-  const daemon = await startDaemon(kind, `${folder}/scale-${name}`);
+  const daemon = await startDaemon(kind, folder);
   const { runtimeDir } = daemon;
   const held: { end(): Promise<void> }[] = [];
   const tenants = kind === 'tenants' ? [crowdTenant(0)] : [];
@@ -97,7 +114,10 @@ async function measureKind(
     for (const [index, count] of COUNTS.entries()) {
       progress(`${name}: ${count}`);
       const there = COUNTS[index - 1] ?? 0;
-      held.push(await holdChannels(runtimeDir, crowd(count - there, there)));
+      const more = crowd(count - there, there);
+      // Left out of table and picture: they tell what was measured.
+      if (more.channels > channelsMax) break;
+      held.push(await holdChannels(runtimeDir, more));
       const rates: number[] = [];
       for (let turn = 0; turn < TURNS; turn++) {
         const { rate } = await client.turn(TURN_MILLIS);
