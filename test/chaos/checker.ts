@@ -78,19 +78,26 @@ export function judge(
   }
   const isAbout = (line: LogLine, other: LogLine): boolean =>
     line['pid'] === other['pid'] && other.msg === WENT_ON;
+  const engineStrikes = struck.filter(({ victims }) => victims.some(({ target }) => target === 'engine'));
+  // A standby that was struck while it took over has not said how far it had come.
+  const silenced = engineStrikes
+    .filter(({ victims }) => victims.some(({ target }) => target === 'engine-standby'))
+    .map(({ fromMillis, tillMillis }) => ({ fromMillis, tillMillis: tillMillis + SLACK_MILLIS }));
   const fresh = log
     .filter(({ msg }) => msg === ENGINE_READY)
     .slice(1)
-    .filter((line) => !log.some((other) => isAbout(line, other)));
+    .filter((line) => !log.some((other) => isAbout(line, other)))
+    .filter(({ time }) => !silenced.some((period) => contains(period, time)));
   for (const { time } of fresh)
     if (!isExcused(time)) defects.push('an engine began with nothing though the custodian was there');
 
-  const engineStrikes = struck.filter(({ victims }) => victims.some(({ target }) => target === 'engine'));
   const unexplained = tally.losses.filter((loss) => !engineStrikes.some((strike) => spans(loss, strike)));
   if (unexplained.length > 0)
     defects.push(`${unexplained.length} requests INTERRUPTED that were in flight at no engine's death`);
   const ofChannels = tally.losses.filter((loss) => blackouts.some((period) => spans(loss, period)));
-  const counted = tally.losses.length - ofChannels.length;
+  const counted = tally.losses.filter(
+    (loss) => !ofChannels.includes(loss) && !silenced.some((strike) => spans(loss, strike)),
+  ).length;
   if (counted > found.interrupted)
     defects.push(`${counted} requests INTERRUPTED; the engines interrupted ${found.interrupted}`);
 
