@@ -128,6 +128,7 @@ class Worker {
         this.#sleep();
       }
     }
+    this.#cpuMicros = undefined;
     setImmediate(() => this.serve());
   }
 
@@ -248,6 +249,8 @@ class Worker {
     if (received === 'empty') return false;
     if (received === 'end') process.exit(0);
     this.#messagesRead = (this.#messagesRead + 1) | 0;
+    // What it takes to obey is not the next request's.
+    this.#cpuMicros = undefined;
     this.#obey(JSON.parse(received.bytes.toString()) as ControlMessage, received.fds);
     return true;
   }
@@ -291,6 +294,7 @@ class Worker {
   }
 
   #ring(): void {
+    this.#cpuMicros = undefined;
     try {
       writeSync(WORKER_DOORBELL_FD, RING);
     } catch (error) {
