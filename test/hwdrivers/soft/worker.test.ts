@@ -1,39 +1,65 @@
-// A soft worker through the whole daemon: when it tells the engine of what is done.
+// A soft worker by itself, with the test in the engine's place: when it wakes the engine for what is done.
 
-import { setImmediate as turn } from 'node:timers/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { open, start, stopAfterEach } from '../../fixtures/each-daemon.ts';
+import { ROW_WORDS, SEND_TAKEN } from '../../../src/hwdrivers/driver.ts';
+import { SOFT_QUEUE_SLOTS, softDriver } from '../../../src/hwdrivers/soft/driver.ts';
+import { ClientEnd } from '../../../src/shared/channel/client-end.ts';
+import {
+  channelGeometry,
+  formatChannel,
+  R_DESTINATION_REGION,
+  R_OPERATION,
+  R_SOURCE_REGION,
+} from '../../../src/shared/channel/layout.ts';
+import { operations } from '../../../src/shared/operations.ts';
+import { closeAll } from '../../../src/sys/fd.ts';
+import { createSealedMemory, mapShared, PAGE_BYTES } from '../../../src/sys/memory.ts';
+import { createSocketPair, sendWithFds } from '../../../src/sys/socket.ts';
+import { packageRoot } from '../../../src/shared/package-files.ts';
 
-const MIB = 2 ** 20;
+const REGION = 1;
+const options = {
+  backend: 'auto',
+  requestBytesMax: 2 ** 20,
+  faults: { delay_millis: 0, error_rate: 0, hang_rate: 0, crash_rate: 0 },
+};
 
-stopAfterEach();
+it('wakes the engine for what is done before it begins with something of another kind', async () => {
+  const geometry = channelGeometry(SOFT_QUEUE_SLOTS);
+  const memory = createSealedMemory('channel', geometry.totalBytes);
+  const region = createSealedMemory('region', PAGE_BYTES);
+  const mapping = mapShared(memory, geometry.totalBytes);
+  formatChannel(mapping.words(), geometry);
+  const end = new ClientEnd(mapping.words(), geometry);
+  const [control, workerControl] = createSocketPair('packets', 'control');
+  const [doorbell, workerDoorbell] = createSocketPair('stream', 'doorbell');
+  // More than there is: who touches what is missing dies of it.
+  const told = { type: 'add-regions', handles: [REGION], bytes: [2 * PAGE_BYTES] };
+  sendWithFds(control.number, Buffer.from(JSON.stringify(told)), [region]);
+  const queue = softDriver.open({ end, ring: () => {}, controlMessages: () => 1 });
+  const rows = new Int32Array(ROW_WORDS);
+  function send(operation: number, sourceOffset: number, bytes: number, tag: number): void {
+    rows[R_OPERATION] = operation;
+    rows.set([REGION, sourceOffset, 64], R_SOURCE_REGION);
+    rows.set([REGION, 0, bytes], R_DESTINATION_REGION);
+    expect(queue.send(rows, 0, tag, rows)).toBe(SEND_TAKEN);
+  }
+  send(operations['sha-256'].number, 0, 32, 0);
+  send(operations.copy.number, PAGE_BYTES, 64, 1);
+  end.prepareSleep();
 
-it('tells of short requests before it begins with a long one', async () => {
-  const started = await start('[devices.soft0]\ndriver = "soft"\nqueues = 1\n');
-  const connection = await open(started);
-  const region = await connection.share(20 * MIB);
-  for (let at = 0; at < 8 * MIB; at += 4) region.buffer.writeUInt32LE((at * 2654435761) % 2 ** 32, at);
-  const digests = await connection.requestQueue({ algorithm: 'sha-256' });
-  const compression = await connection.requestQueue({ algorithm: 'gzip' });
-  const session = await compression.openSession({ level: 9 });
-  const short = Array.from({ length: 20 }, () =>
-    digests.submit({
-      operation: 'sha-256',
-      source: { region, offset: 0, bytes: 4096 },
-      destination: { region, offset: 8 * MIB, bytes: 32 },
-    }),
-  );
-  let isLongDone = false;
-  const long = compression.submit({
-    operation: 'gzip-compress',
-    session,
-    source: { region, offset: 0, bytes: 8 * MIB },
-    destination: { region, offset: 9 * MIB, bytes: 10 * MIB },
+  const program = join(packageRoot, 'dist/src/hwdrivers/soft/worker.js');
+  const worker = spawn(process.execPath, [program, 'test', JSON.stringify(options)], {
+    stdio: ['ignore', 'ignore', 'inherit', workerControl.number, workerDoorbell.number, memory.number],
   });
-  void long.then(() => (isLongDone = true));
-  await Promise.all(short);
-  // What came along with them would be told by now.
-  await turn();
-  expect(isLongDone).toBe(false);
-  await long;
+  closeAll([workerControl, workerDoorbell]);
+  expect(await once(worker, 'exit')).toEqual([null, 'SIGBUS']);
+  expect(end.completions()).toBe(1);
+  expect(readSync(doorbell.number, Buffer.alloc(8))).toBe(1);
+  mapping.unmap();
+  closeAll([control, doorbell, memory, region]);
 });
