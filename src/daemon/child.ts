@@ -2,7 +2,7 @@
 // answers. What becomes of its role when it ends is the supervisor's business.
 //
 //     started --ready--> serving --2 pings without an answer, and stopped or spinning--> killed
-//        \--not ready in time--------------------------------------------------------------^
+//        \--not ready in time, or stopped--------------------------------------------------^
 //
 // One that stands by is not ready until it has taken the place of the one that serves.
 
@@ -16,15 +16,14 @@ const MAIN_MODULE = fileURLToPath(new URL('./main.js', import.meta.url));
 const STOP_MILLIS_MAX = 10_000;
 /** What one may take to be ready, milliseconds: with the channels of ten thousand clients to take over. */
 const START_MILLIS_MAX = 60_000;
-/** How often each is pinged, milliseconds, and after how many unanswered pings it is looked at. */
-export const PING_MILLIS = 1_000;
+/** After how many unanswered pings one is looked at. */
 const PINGS_UNANSWERED_MAX = 2;
 /**
- * One that was stopped hangs then. Of the others, one that has used this much processor time since its last answer spins;
- * one that has not is waiting for its turn on a crowded host, but not for ever. Milliseconds.
+ * One that was stopped hangs then. Of the others, one that has used this much processor time since its last answer,
+ * milliseconds, spins; one that has not is waiting for its turn on a crowded host, but not for ever.
  */
 const SPUN_MILLIS = 2_000;
-const SILENT_MILLIS_MAX = 60_000;
+const PINGS_SILENT_MAX = 60;
 
 /** What children are told. */
 export type SupervisorMessage = { readonly type: 'stop' | 'ping' | 'reload' };
@@ -50,6 +49,7 @@ export class Child {
   /** It hung, and its end is on its way. */
   #isKilled = false;
   readonly #ended: Promise<void>;
+  /** Runs while it is to become ready. */
   #startTimer: NodeJS.Timeout | undefined = undefined;
 
   /** Starts it. `programArguments`: of `warpdrived`. */
@@ -63,6 +63,7 @@ export class Child {
       this.#pingsUnanswered = 0;
       if (type !== 'ready') return;
       clearTimeout(this.#startTimer);
+      this.#startTimer = undefined;
       this.#readyAtMillis = performance.now();
       events.onReady();
     });
@@ -115,8 +116,7 @@ export class Child {
     }
     const found = this.#whyHung();
     if (found === undefined) return;
-    const silentMillis = (this.#pingsUnanswered - 1) * PING_MILLIS;
-    this.#log.error({ role: this.#role, found, silentMillis }, 'a process hangs; killing it');
+    this.#log.error({ role: this.#role, found }, 'a process hangs; killing it');
     void this.kill();
     this.#isKilled = true;
   }
@@ -130,10 +130,11 @@ export class Child {
     const stat = this.#stat();
     if (stat === undefined) return undefined;
     if (stat.isStopped) return 'it was stopped';
+    // What it does to become ready may take it a while.
+    if (this.#startTimer !== undefined) return undefined;
     const usedMillis = stat.cpuMillis - this.#cpuMillisAtAnswer;
     if (usedMillis > SPUN_MILLIS) return `it spins: ${usedMillis} ms of processor time without an answer`;
-    const isSilent = this.#pingsUnanswered * PING_MILLIS > SILENT_MILLIS_MAX;
-    return isSilent ? `no answer for ${SILENT_MILLIS_MAX} ms` : undefined;
+    return this.#pingsUnanswered > PINGS_SILENT_MAX ? `no answer to ${PINGS_SILENT_MAX} pings` : undefined;
   }
 
   /** One that is gone, or whose pipe is full since it hangs, hears nothing: its end says the rest. */

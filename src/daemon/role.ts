@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { WarpError } from '../shared/errors.ts';
 import { Fd } from '../sys/fd.ts';
 import { openPidfd, tryLock } from '../sys/process.ts';
-import { waitReadableAsync } from '../sys/socket.ts';
+import { fdWatcher } from '../sys/fd-watcher.ts';
 import type { ChildMessage, SupervisorMessage } from './child.ts';
 import { serviceManager } from './service-manager.ts';
 
@@ -26,8 +26,8 @@ export interface RoleOptions {
   readonly engineUid: number | undefined;
 }
 
-/** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. Its own end may wait as long. */
-const HOLDER_MILLIS_MAX = 1_000;
+/** How long a standby waits for the end of one process before it looks who has the lock, milliseconds. */
+const HOLDER_MILLIS_MAX = 10_000;
 /** Where it is not known who has the lock, between two looks whether it is free, milliseconds. */
 const UNNAMED_MILLIS = 5;
 /** How often the service manager is told figures where it doesn't watch, milliseconds. */
@@ -224,6 +224,13 @@ async function lockMayBeFree(path: string): Promise<void> {
     await sleep(UNNAMED_MILLIS);
     return;
   }
-  await waitReadableAsync(holder.number, HOLDER_MILLIS_MAX);
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, HOLDER_MILLIS_MAX);
+    fdWatcher.arm(holder.number, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  fdWatcher.forget(holder.number);
   holder.close();
 }

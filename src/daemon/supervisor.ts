@@ -11,10 +11,13 @@
 import type { Logger } from 'pino';
 import { assert } from '../shared/assert.ts';
 import { RestartPolicy } from '../shared/restart-policy.ts';
-import { Child, PING_MILLIS } from './child.ts';
+import { Child } from './child.ts';
 
 /** A child that was ready for this long has served, milliseconds. */
 const SERVED_MILLIS = 500;
+/** How often those that serve are asked whether they still do, milliseconds, and in which of these rounds standbys are. */
+const PING_MILLIS = 1_000;
+const ROUNDS_PER_STANDBY_PING = 5;
 /** Deaths in a row without having served after which there is no point in going on. */
 const FAILURES_MAX = 8;
 
@@ -82,10 +85,12 @@ export class Supervisor {
       await new Promise<void>((resolve, reject) => this.#startFirst(part, resolve, reject));
     }
     for (const part of this.#parts) this.#startStandby(part, SERVED_MILLIS);
+    let round = 0;
     this.#pinging = setInterval(() => {
+      round += 1;
       for (const { child, standby } of this.#parts) {
-        if (child?.isReady === true) child.ping();
-        standby?.ping();
+        child?.ping();
+        if (round % ROUNDS_PER_STANDBY_PING === 0) standby?.ping();
       }
     }, PING_MILLIS);
   }

@@ -8,11 +8,8 @@ import { assert } from '../shared/assert.ts';
 import type { Fd } from './fd.ts';
 import { createSocketPair, receiveWithFds, sendWithFds, waitAnyReadable } from './socket.ts';
 
-/**
- * A poll ends after this long and begins again, milliseconds: process.exit() waits for the threads of the pool, so a
- * poll without an end would be one of the process.
- */
-const POLL_MILLIS_MAX = 500;
+/** For as long as it takes. */
+const POLL_MILLIS = -1;
 
 class FdWatcher {
   readonly #callbacks = new Map<number, () => void>();
@@ -34,16 +31,21 @@ class FdWatcher {
 
   async #poll(): Promise<void> {
     this.#isPolling = true;
-    this.#interrupt ??= createSocketPair('packets', 'watcher interrupt');
-    const [, interrupted] = this.#interrupt;
+    const [, interrupted] = (this.#interrupt ??= this.#createInterrupt());
     while (this.#callbacks.size > 0) {
       this.#polled = new Set(this.#callbacks.keys());
-      const ready = await waitAnyReadable([interrupted.number, ...this.#polled], POLL_MILLIS_MAX);
+      const ready = await waitAnyReadable([interrupted.number, ...this.#polled], POLL_MILLIS);
       while (receiveWithFds(interrupted.number, 'an interrupt') !== 'empty');
       for (const fd of ready) this.#ready(fd);
     }
     this.#polled = new Set();
     this.#isPolling = false;
+  }
+
+  #createInterrupt(): [ours: Fd, theirs: Fd] {
+    // process.exit() waits for the threads of the pool.
+    process.once('exit', () => this.#wake());
+    return createSocketPair('packets', 'watcher interrupt');
   }
 
   #ready(fd: number): void {

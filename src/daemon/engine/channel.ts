@@ -222,6 +222,15 @@ export class Channel {
     this.#head = this.#head.slice(0, LEDGERED_TAIL + 1);
   }
 
+  /**
+   * Whether what its client submits could not begin before a device wakes the engine anyway: then nobody need ring for it.
+   */
+  get canWait(): boolean {
+    if (this.inFlight === 0) return false;
+    for (const queue of this.queues) if (queue !== undefined && !queue.device.isFed) return false;
+    return true;
+  }
+
   /** Takes what was submitted, up to a bound. */
   take(nowMillis: number): number {
     const { end, tenant } = this;

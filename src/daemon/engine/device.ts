@@ -28,6 +28,9 @@ import { Usage } from './usage.ts';
 
 const NANOS_PER_MILLI = 1e6;
 
+/** Work in a port, nanoseconds, from which on it does not run dry while the engine wakes: some wake-ups' worth. */
+const FED_NANOS = 200_000;
+
 /** How long a port may make no progress before we look whether it was stopped, milliseconds. */
 const STOPPED_MILLIS = 500;
 
@@ -141,6 +144,16 @@ export class Device extends Dispatcher<Queue, DevicePort> {
     if (states.has('starting')) return 'starting';
     // An idle port helps nobody while others that are wanted fail.
     return states.has('idle') && this.#queues === 0 ? 'ready' : 'failed';
+  }
+
+  /** Whether each port has enough to do until the engine has been woken by a completion and has looked for more. */
+  get isFed(): boolean {
+    let fed = 0;
+    for (const { isReady, workNanos } of this.ports) {
+      if (isReady && workNanos < FED_NANOS) return false;
+      if (isReady) fed += 1;
+    }
+    return fed > 0;
   }
 
   get busyPorts(): number {

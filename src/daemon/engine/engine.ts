@@ -9,6 +9,8 @@
 //        |
 //        +-- nothing for a while: raise the wake-up flags, look once more, sleep until something rings
 //
+// Where all devices of a channel have enough to do, its client need not ring: their next completion wakes the engine.
+//
 // How long it spins before it sleeps follows what sleeping was worth: a sleep that ended soon makes the next spin
 // longer, one that lasted makes it shorter. Only what rang or has work is visited, so idle channels cost nothing.
 
@@ -106,6 +108,14 @@ export class Engine {
     this.#lastWorkMillis = now;
     this.#visitedMillis = now;
     this.#turn();
+  }
+
+  /**
+   * What clients have submitted comes before what they ask for in another way: an engine that sleeps may not have looked
+   * yet, since it will be woken by a device.
+   */
+  catchUp(): void {
+    if (this.#isAsleep) this.#round();
   }
 
   /** Calls back once a round of work is done; at once if there is none to do. */
@@ -263,10 +273,13 @@ export class Engine {
 
   /** Sleeps if, with all flags raised, there is still nothing to do. */
   #sleep(nowMillis: number): void {
+    let canWait = 0;
     for (let index = this.#awake.length - 1; index >= 0; index--) {
-      this.#putToSleep(this.#awake[index] as Channel, index);
+      const channel = this.#awake[index] as Channel;
+      if (channel.canWait) canWait += 1;
+      else this.#putToSleep(channel, index);
     }
-    if (this.#awake.length > 0) return;
+    if (this.#awake.length > canWait) return;
     for (const device of this.devices) if (!device.prepareSleep()) return;
     this.#isAsleep = true;
     this.#sleptAtMillis = nowMillis;
