@@ -35,7 +35,7 @@ const figureNames = groups.flatMap(({ figures }) => figures.map(({ name }) => na
 
 const SCALE = 'scale';
 /** How often a figure that seems worse than recorded is measured before that is believed. */
-const TRIES = 3;
+const TRIES = 5;
 const ROUNDS_DEFAULT = 7;
 const ROUNDS_SHORT = 3;
 const SHORT_SCALE = 0.3;

@@ -23,7 +23,7 @@ const PINGS_UNANSWERED_MAX = 2;
  * milliseconds, spins; one that has not is waiting for its turn on a crowded host, but not for ever.
  */
 const SPUN_MILLIS = 2_000;
-const PINGS_SILENT_MAX = 60;
+const ROUNDS_SILENT_MAX = 60;
 
 /** What children are told. */
 export type SupervisorMessage = { readonly type: 'stop' | 'ping' | 'reload' };
@@ -42,6 +42,7 @@ export class Child {
   readonly #log: Logger;
   readonly #process: ChildProcess;
   #readyAtMillis: number | undefined = undefined;
+  #hasAnswered = false;
   /** Pings since the last answer. Counted, not timed: what holds us up too is not the child's fault. */
   #pingsUnanswered = 0;
   /** Processor time that it had used when it answered last, milliseconds. */
@@ -61,6 +62,7 @@ export class Child {
     });
     this.#process.on('message', ({ type }: ChildMessage) => {
       this.#pingsUnanswered = 0;
+      this.#hasAnswered = true;
       if (type !== 'ready') return;
       clearTimeout(this.#startTimer);
       this.#startTimer = undefined;
@@ -89,6 +91,11 @@ export class Child {
 
   get isReady(): boolean {
     return this.#readyAtMillis !== undefined;
+  }
+
+  /** Whether it has ever told anything: before that its silence means nothing. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   /** How long it has served, milliseconds. */
@@ -134,7 +141,7 @@ export class Child {
     if (this.#startTimer !== undefined) return undefined;
     const usedMillis = stat.cpuMillis - this.#cpuMillisAtAnswer;
     if (usedMillis > SPUN_MILLIS) return `it spins: ${usedMillis} ms of processor time without an answer`;
-    return this.#pingsUnanswered > PINGS_SILENT_MAX ? `no answer to ${PINGS_SILENT_MAX} pings` : undefined;
+    return this.#pingsUnanswered > ROUNDS_SILENT_MAX ? `no answer in ${ROUNDS_SILENT_MAX} rounds` : undefined;
   }
 
   /** One that is gone, or whose pipe is full since it hangs, hears nothing: its end says the rest. */

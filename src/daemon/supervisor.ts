@@ -89,7 +89,7 @@ export class Supervisor {
     this.#pinging = setInterval(() => {
       round += 1;
       for (const { child, standby } of this.#parts) {
-        child?.ping();
+        if (child?.hasAnswered === true) child.ping();
         if (round % ROUNDS_PER_STANDBY_PING === 0) standby?.ping();
       }
     }, PING_MILLIS);

@@ -43,9 +43,10 @@ class FdWatcher {
   }
 
   #createInterrupt(): [ours: Fd, theirs: Fd] {
+    const pair = createSocketPair('packets', 'watcher interrupt');
     // process.exit() waits for the threads of the pool.
     process.once('exit', () => this.#wake());
-    return createSocketPair('packets', 'watcher interrupt');
+    return pair;
   }
 
   #ready(fd: number): void {

@@ -119,4 +119,28 @@ describe('a device', () => {
     await eventually('it was noticed', async () => ((await connection.devices())[0]?.resets ?? 0) > 0);
     expect((await queue.submit(request)).produced).toBe(produced);
   });
+
+  it('that takes long keeps nobody waiting who opens a queue on another one meanwhile, or gives the queue back', async () => {
+    const { connection } = await start(
+      'queues = 1\nrequest_millis_max = 60_000\n[devices.soft0.faults]\ndelay_millis = 20_000\n[devices.null0]\ndriver = "null"\n',
+    );
+    const queue = await connection.requestQueue({ algorithm: 'crc32' });
+    const bytes = 256 * 1024;
+    const source = { region: await connection.share(bytes), offset: 0, bytes };
+    const submit = () => queue.submit({ operation: 'crc32', source }).catch((error: unknown) => error);
+    let isSlowDone = false;
+    const slow = submit().then(() => (isSlowDone = true));
+    // With this in the device the engine sleeps, and asks nobody to ring.
+    await eventually('it runs', async () => (await connection.devices())[0]?.inFlight === 1);
+    const second = submit();
+    const other = await connection.requestQueue({ algorithm: 'nop' });
+    expect((await other.submit({ operation: 'nop' })).code).toBe('OK');
+    const third = submit();
+    await queue.release();
+    for (const waiting of [second, third])
+      expect(await waiting).toMatchObject({ code: 'CANCELLED', ran: 'no' });
+    expect(isSlowDone).toBe(false);
+    await connection.close();
+    await slow;
+  });
 });

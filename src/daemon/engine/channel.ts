@@ -57,6 +57,8 @@ import type { Tenant } from './tenant.ts';
 
 /** Requests taken from one channel before others have their turn. */
 const TAKE_MAX = 128;
+/** Of a channel with more queues than this it is not asked whether all their devices have enough to do. */
+const WAITING_QUEUES_MAX = 16;
 
 const BAD_REQUEST = errorNumber('BAD_REQUEST');
 const UNKNOWN_OPERATION = errorNumber('UNKNOWN_OPERATION');
@@ -226,7 +228,7 @@ export class Channel {
    * Whether what its client submits could not begin before a device wakes the engine anyway: then nobody need ring for it.
    */
   get canWait(): boolean {
-    if (this.inFlight === 0) return false;
+    if (this.inFlight === 0 || this.queues.length > WAITING_QUEUES_MAX) return false;
     for (const queue of this.queues) if (queue !== undefined && !queue.device.isFed) return false;
     return true;
   }

@@ -148,12 +148,13 @@ export class Device extends Dispatcher<Queue, DevicePort> {
 
   /** Whether each port has enough to do until the engine has been woken by a completion and has looked for more. */
   get isFed(): boolean {
-    let fed = 0;
+    let isAnyFed = false;
     for (const { isReady, workNanos } of this.ports) {
-      if (isReady && workNanos < FED_NANOS) return false;
-      if (isReady) fed += 1;
+      if (!isReady) continue;
+      if (workNanos < FED_NANOS) return false;
+      isAnyFed = true;
     }
-    return fed > 0;
+    return isAnyFed;
   }
 
   get busyPorts(): number {

@@ -93,7 +93,10 @@ export class Engine {
     this.#awake.push(channel);
   }
 
-  /** Something may have changed: looks at everything that is not asleep. */
+  /**
+   * Something may have changed: looks at everything that is not asleep. Called before anything is taken away from a channel,
+   * too: what its client has submitted came first, though nobody rang.
+   */
   wake(): void {
     if (!this.#isAsleep) return;
     this.#isAsleep = false;
@@ -108,14 +111,6 @@ export class Engine {
     this.#lastWorkMillis = now;
     this.#visitedMillis = now;
     this.#turn();
-  }
-
-  /**
-   * What clients have submitted comes before what they ask for in another way: an engine that sleeps may not have looked
-   * yet, since it will be woken by a device.
-   */
-  catchUp(): void {
-    if (this.#isAsleep) this.#round();
   }
 
   /** Calls back once a round of work is done; at once if there is none to do. */

@@ -51,7 +51,7 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   closeChannel({ channel, reason, graceMillis }: RequestOf<'closeChannel'>): Nothing {
-    this.#engine.catchUp();
+    this.#engine.wake();
     const lease = this.#leases.find(channel);
     if (lease === undefined) return {};
     if (graceMillis === 0) this.#leases.end(lease, errorNumber(reason));
@@ -60,7 +60,7 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   cancelRequests({ channel, requests }: RequestOf<'cancelRequests'>): Nothing {
-    this.#engine.catchUp();
+    this.#engine.wake();
     const lease = this.#leases.find(channel);
     if (lease !== undefined) this.#queues.shared.cancel(lease, requests);
     return {};
@@ -107,7 +107,7 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   closeQueue({ channel, queue }: RequestOf<'closeQueue'>): Nothing {
-    this.#engine.catchUp();
+    this.#engine.wake();
     const lease = this.#leases.find(channel);
     if (lease === undefined) return {};
     this.#queues.direct.close(lease, queue);
@@ -122,7 +122,7 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   takeQueuesBack({ device: name }: RequestOf<'takeQueuesBack'>): ReplyOf<'takeQueuesBack'> {
-    this.#engine.catchUp();
+    this.#engine.wake();
     const device = this.#device(name);
     const queues: ReplyOf<'takeQueuesBack'>['queues'] = [];
     for (const lease of this.#leases) {
@@ -167,7 +167,7 @@ export class EngineService implements Handlers<typeof engineContract> {
 
   /** Resolves when it is done; at once if the channel is not there any more. */
   async #patiently(channel: number, start: (lease: Lease, done: () => void) => void): Promise<Nothing> {
-    this.#engine.catchUp();
+    this.#engine.wake();
     const lease = this.#leases.find(channel);
     if (lease !== undefined) await new Promise<void>((resolve) => start(lease, resolve));
     return {};

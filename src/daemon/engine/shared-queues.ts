@@ -36,6 +36,8 @@ export class SharedQueues {
   async open(owner: Owner, grant: QueueGrant): Promise<void> {
     assert(owner.channel.queues[grant.number] === undefined, 'the broker gives free queue numbers');
     const reached = this.restore(owner, grant);
+    // It may sleep without being rung by this channel, whose devices all had enough to do until now.
+    this.#engine.wake();
     owner.record.setQueue({ ...grant, device: grant.device.name });
     await reached;
   }

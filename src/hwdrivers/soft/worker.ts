@@ -330,6 +330,8 @@ function main(): void {
     writeSync(1, `${JSON.stringify(worker.libraries)}\n`);
     worker.serve();
   } catch (error) {
+    // The engine has died meanwhile: there is nobody to serve.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
     if (!(error instanceof WarpError)) throw error;
     report(error.message);
     process.exitCode = 1;

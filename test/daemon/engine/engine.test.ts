@@ -1,12 +1,14 @@
 // The engine's loop: when clients have to ring it, with a device that the test plays.
 
-import { afterEach, expect, it } from 'vitest';
+import { pino } from 'pino';
+import { afterAll, describe, expect, it } from 'vitest';
 import { Channel } from '../../../src/daemon/engine/channel.ts';
 import type { Device } from '../../../src/daemon/engine/device.ts';
 import { Engine } from '../../../src/daemon/engine/engine.ts';
 import { Ledger } from '../../../src/daemon/engine/ledger.ts';
 import { Queue } from '../../../src/daemon/engine/queue.ts';
 import { Scheduler } from '../../../src/daemon/engine/scheduler.ts';
+import { SharedQueues } from '../../../src/daemon/engine/shared-queues.ts';
 import { Tenant } from '../../../src/daemon/engine/tenant.ts';
 import { Usage } from '../../../src/daemon/engine/usage.ts';
 import { ClientEnd } from '../../../src/shared/channel/client-end.ts';
@@ -17,40 +19,53 @@ import { limits } from '../../fixtures/tenant-limits.ts';
 const SLOTS = 8;
 const ledger = Ledger.create();
 
-afterEach(() => ledger.close());
+afterAll(() => ledger.close());
 
-it('has a client ring while its device may run dry, and not while it has enough to do', async () => {
-  const device = {
-    description: { usesCores: false },
-    busyPorts: 0,
-    inFlight: 0,
-    isFed: false,
-    isWaiting: false,
-    completesAtOnce: false,
-    usageOf: () => new Usage(),
-    refusesAsTooLong: () => false,
-    submit: () => {
-      device.inFlight += 1;
-    },
-    reap: () => 0,
-    checkTime: () => {},
-    /** The engine's last question before it sleeps. */
-    prepareSleep: () => {
-      onAsleep();
-      return true;
-    },
-  };
-  let onAsleep = (): void => {};
+const nop = { name: 'nop', index: algorithmIndex('nop') } as const;
+
+/** A device that takes everything and completes nothing; `isFed` is the test's to say. */
+class StillDevice {
+  readonly name = 'still';
+  readonly description = { usesCores: false, reachesOnDemand: false };
+  readonly busyPorts = 0;
+  readonly isWaiting = false;
+  readonly completesAtOnce = false;
+  inFlight = 0;
+  isFed = false;
+  /** Called when the engine asks its last question before it sleeps. */
+  onAsleep = (): void => {};
+
+  flowOf = () => new Scheduler(() => 0).createFlow('test', 1);
+  usageOf = () => new Usage();
+  refusesAsTooLong = () => false;
+  lend = () => {};
+  reap = () => 0;
+  checkTime = () => {};
+
+  submit(): void {
+    this.inFlight += 1;
+  }
+
+  prepareSleep(): boolean {
+    this.onAsleep();
+    return true;
+  }
+
+  get asDevice(): Device {
+    return this as unknown as Device;
+  }
+}
+
+function prepare() {
+  const device = new StillDevice();
   const engine = new Engine({ onViolation() {}, ring() {}, onCompleted() {} }, 1);
-  engine.devices.push(device as unknown as Device);
+  engine.devices.push(device.asDevice);
   const geometry = channelGeometry(SLOTS);
   const words = new Int32Array(geometry.totalBytes / 4);
   formatChannel(words, geometry);
   const record = ledger.add({}, { slots: SLOTS, memory: 3, doorbell: 4 });
   const channel = new Channel(1, new Tenant('test', limits), words, geometry, record, () => {});
-  const flow = new Scheduler(() => 0).createFlow('test', 1);
-  const nop = { name: 'nop', index: algorithmIndex('nop') } as const;
-  channel.queues[1] = new Queue(channel, 1, device as unknown as Device, flow, nop, SLOTS);
+  channel.queues[1] = new Queue(channel, 1, device.asDevice, device.flowOf(), nop, SLOTS);
   const client = new ClientEnd(words, geometry);
 
   /** Submits one request; whether the engine was to be rung. */
@@ -61,36 +76,57 @@ it('has a client ring while its device may run dry, and not while it has enough 
     client.push(slot);
     return client.publish();
   }
+
   /** Resolves when what was done has woken the engine, and it sleeps again. */
   async function after(wake: () => void): Promise<void> {
     const asleep = new Promise<void>((resolve) => {
-      onAsleep = resolve;
+      device.onAsleep = resolve;
     });
     wake();
     await asleep;
   }
-  const clientRings = () => after(() => engine.wakeChannel(channel));
-  const deviceRings = () => after(() => engine.wake());
 
-  submit();
-  await clientRings();
-  expect(device.inFlight).toBe(1);
-  expect(submit()).toBe(true);
-  device.isFed = true;
-  await clientRings();
-  expect(device.inFlight).toBe(2);
-  expect(submit()).toBe(false);
-  await deviceRings();
-  expect(device.inFlight).toBe(3);
-  expect(submit()).toBe(false);
-  // Whoever takes something away from a channel has what was submitted before taken first.
-  engine.catchUp();
-  expect(device.inFlight).toBe(4);
-  device.isFed = false;
-  await deviceRings();
-  expect(submit()).toBe(true);
-  // Nothing is to be watched any more.
-  engine.forget(channel);
-  device.inFlight = 0;
-  await deviceRings();
+  function end(): Promise<void> {
+    // Nothing is to be watched any more.
+    engine.forget(channel);
+    device.inFlight = 0;
+    return after(() => engine.wake());
+  }
+
+  return { device, engine, channel, record, submit, after, end };
+}
+
+describe('a client has to ring', () => {
+  it('while its device may run dry, and not while it has enough to do', async () => {
+    const { device, engine, channel, submit, after, end } = prepare();
+    const clientRings = () => after(() => engine.wakeChannel(channel));
+    const deviceRings = () => after(() => engine.wake());
+    submit();
+    await clientRings();
+    expect(device.inFlight).toBe(1);
+    expect(submit()).toBe(true);
+    device.isFed = true;
+    await clientRings();
+    expect(device.inFlight).toBe(2);
+    expect(submit()).toBe(false);
+    await deviceRings();
+    expect(device.inFlight).toBe(3);
+    device.isFed = false;
+    await deviceRings();
+    expect(submit()).toBe(true);
+    await end();
+  });
+
+  it('from when it gets a queue on a device with nothing to do', async () => {
+    const { device, engine, channel, record, submit, after, end } = prepare();
+    device.isFed = true;
+    submit();
+    await after(() => engine.wakeChannel(channel));
+    const other = new StillDevice();
+    const owner = { channel, record, regions: new Map(), reached: new Set<Device>() };
+    const grant = { number: 2, device: other.asDevice, algorithm: 'nop', depth: SLOTS } as const;
+    await after(() => void new SharedQueues(engine, pino({ enabled: false })).open(owner, grant));
+    expect(submit()).toBe(true);
+    await end();
+  });
 });
