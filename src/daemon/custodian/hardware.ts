@@ -209,8 +209,10 @@ export class Hardware {
 
   #note(name: string, owned: Owned, error: unknown): WarpError {
     const reason = asWarpError(error, `run the device "${name}"`);
-    if (owned.trouble !== reason.message) this.#options.onTrouble(name, reason);
-    owned.trouble = reason.message;
+    // Hints change with what else there is.
+    const trouble = `${reason.operation}: ${reason.found}`;
+    if (owned.trouble !== trouble) this.#options.onTrouble(name, reason);
+    owned.trouble = trouble;
     return reason;
   }
 }

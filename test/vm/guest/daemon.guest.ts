@@ -258,10 +258,13 @@ it('a parent that is unbound while it is in use is let go of, and used again whe
   expect(await alice.copy('copy', 'region', 5)).toMatchObject({ code: 'OK' });
   const path = realpathSync(parentFolder);
   const driver = realpathSync(join(path, 'driver'));
+  const before = daemon.log.length;
   // The kernel waits until everybody has let go.
   await write(join(driver, 'unbind'), basename(path));
   expect(readdirSync(mdevsFolder)).toEqual([]);
   expect(await alice.copy('copy', 'region', 5, 4096)).toMatchObject({ code: 'DEVICE_ERROR' });
+  const trouble = /"device":"edu0",.*trouble with a hardware device/;
+  await eventually('it is missed', () => trouble.test(daemon.log.slice(before)), LIMIT_MILLIS);
   const from = daemon.log.length;
   await write(join(driver, 'bind'), basename(path));
   foreign = createForeign();
