@@ -1,5 +1,5 @@
 // The daemon under measurement: started by the bench in a folder of its own, stopped and swept away at the end.
-// It runs as the caller, without privileges or hardware devices.
+// It runs as the caller, without privileges or hardware devices; or it is the installed service of a host that can be spared.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { restartInstalled } from '../test/chaos/installed.ts';
 import { endChild } from './children.ts';
 import { holdChannels } from './holders.ts';
 import { tenantsConfiguration } from './tenants.ts';
@@ -28,7 +29,7 @@ const UNPRIVILEGED = 65_534;
 
 export interface Daemon {
   readonly runtimeDir: string;
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
 }
 
 /** Starts a daemon below `folder` and waits until it is ready. */
@@ -62,9 +63,19 @@ export async function startDaemon(kind: DaemonKind, folder: string): Promise<Dae
     const tail = readFileSync(log, 'utf8').slice(-LOG_TAIL_BYTES);
     throw new Error(`the daemon did not become ready\n${tail}`, { cause });
   }
-  if (kind !== 'crowd') return { runtimeDir, stop };
+  return kind === 'crowd' ? withCrowd({ runtimeDir, stop }) : { runtimeDir, stop };
+}
+
+/** Starts the installed service anew with the configuration of a kind, as root; it is stopped in the end. */
+export async function startInstalled(kind: DaemonKind): Promise<Daemon> {
+  const service = await restartInstalled(configOf(kind));
+  return kind === 'crowd' ? withCrowd(service) : service;
+}
+
+async function withCrowd(daemon: Daemon): Promise<Daemon> {
+  const { runtimeDir } = daemon;
   const holders = await holdChannels(runtimeDir, CROWD);
-  return { runtimeDir, stop: () => holders.end().then(stop) };
+  return { runtimeDir, stop: () => holders.end().then(() => daemon.stop()) };
 }
 
 function configOf(kind: DaemonKind): string {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command as Program, InvalidArgumentError } from 'commander';
-import { type Daemon, type DaemonKind, startDaemon } from './daemon.ts';
+import { type Daemon, type DaemonKind, startDaemon, startInstalled } from './daemon.ts';
 import { crowdGroups } from './figures/crowd.ts';
 import { fairnessGroup } from './figures/fairness.ts';
 import type { Group, Place } from './figures/figure.ts';
@@ -48,6 +48,7 @@ interface Options {
   readonly svg?: string;
   readonly check: boolean;
   readonly against?: string;
+  readonly installed: boolean;
 }
 
 const program = new Program('npm run bench --')
@@ -74,6 +75,11 @@ const program = new Program('npm run bench --')
   .option(
     '--against <file>',
     `measure the figures whose ratios are in a file; end with 1 where one is 25 % worse ${TRIES} times`,
+  )
+  .option(
+    '--installed',
+    'measure the service of this host, whose configuration is replaced; as root, and figures of one daemon at a time',
+    false,
   )
   .parse();
 const options = program.opts<Options>();
@@ -146,14 +152,17 @@ function parseRounds(text: string): number {
 }
 
 /** Measures what was asked for; whatever it started has ended when it returns or throws. */
-async function measure({ only, rounds, short, svg }: Options, signal: AbortSignal): Promise<Result[]> {
+async function measure(
+  { only, rounds, short, svg, installed }: Options,
+  signal: AbortSignal,
+): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), 'warpdrive-bench-'));
   const daemons = new Map<DaemonKind, Promise<Daemon>>();
   const progress = startProgress(process.stderr);
   const place: Place = {
     picturePath: svg === undefined ? undefined : resolve(svg),
     runtimeDir: async (kind) => {
-      const daemon = daemons.get(kind) ?? startDaemon(kind, folder);
+      const daemon = daemons.get(kind) ?? (installed ? startInstalled(kind) : startDaemon(kind, folder));
       daemons.set(kind, daemon);
       return (await daemon).runtimeDir;
     },
@@ -161,7 +170,7 @@ async function measure({ only, rounds, short, svg }: Options, signal: AbortSigna
   };
   try {
     // Up during all rounds, those of yardsticks that run alone too.
-    await place.runtimeDir('auto');
+    if (!installed) await place.runtimeDir('auto');
     const results: Result[] = [];
     for (const group of groups) {
       const figures = group.figures.filter(({ name }) => only?.includes(name) ?? true);

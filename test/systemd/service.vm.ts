@@ -44,6 +44,14 @@ interface ChaosReport {
   readonly requests: number;
 }
 
+interface BenchReport {
+  readonly results: readonly {
+    readonly name: string;
+    readonly value: number | null;
+    readonly unit: string;
+  }[];
+}
+
 interface JournalLine {
   readonly PRIORITY?: string;
   readonly MESSAGE?: string | number[];
@@ -145,6 +153,16 @@ describe.each(scenarios)('the package under systemd: %s', (scenario) => {
     expect(defects, log).toEqual([]);
     expect(requests).toBeGreaterThan(0);
   });
+
+  it.runIf(isContainer && steps === '.')(
+    'is measured: how long nobody serves when a part is killed',
+    async () => {
+      const { results } = JSON.parse(await read('gaps.json')) as BenchReport;
+      for (const { name, value, unit } of results)
+        process.stdout.write(`${name} ${value?.toFixed(0)} ${unit}\n`);
+      expect(results.map(({ value }) => value)).toEqual(Array.from({ length: 6 }, () => expect.any(Number)));
+    },
+  );
 
   it('is removed without a trace but its configuration, and that by a purge', async () => {
     expect(await read('remove.code'), await read('output.log')).toBe('0');

@@ -1,5 +1,5 @@
 # As root in the guest, under systemd. $scenario: which; $steps: a pattern of its steps, in place of all. What the host reads:
-# install.code, scenario.code, chaos.code, remove.code, journal.json.
+# install.code, scenario.code, chaos.code, gaps.json, remove.code, journal.json.
 cd /exchange
 # Emulated: everything takes its time, and that is no reason to call a part hung.
 if [ "$(systemd-detect-virt)" = qemu ]; then for part in custodian engine broker; do
@@ -16,6 +16,8 @@ journalctl -o json > journal.json
 if [ -d /project ]; then
   TMPDIR=/exchange /usr/lib/warpdrive/bin/node /project/dist/test/chaos/main.js --installed --seconds 30 --json > chaos.json 2> chaos.log
   echo $? > chaos.code
+  [ "$steps" != . ] || TMPDIR=/exchange /usr/lib/warpdrive/bin/node /project/dist/bench/main.js --installed --short \
+    --only restart_gap_engine,restart_gap_broker,restart_gap_custodian --json gaps.json
 fi
 since=$(date '+@%s')
 
