@@ -15,7 +15,10 @@ const WAIT_MILLIS_MAX = 5_000;
 const BURST_MILLIS = 2;
 /** Before memory is looked at: what is only garbage by then has been asked for to go. */
 const SETTLE_MILLIS = 3_000;
+/** Before idleness is measured the first time: for so long V8 collects at leisure what the set-up has left. */
+const IDLE_SETTLE_MILLIS = 20_000;
 
+let isSettled = false;
 const [runtimeDir = '', way = ''] = process.argv.slice(2);
 
 const ways: Readonly<Record<string, (connection: Connection, amount: number) => Promise<Metrics>>> = {
@@ -34,6 +37,8 @@ process.exit(0);
 
 /** What all processes of the daemon use while nobody wants anything, percent of a core. */
 async function measureIdleCpu(connection: Connection, millis: number): Promise<Metrics> {
+  if (!isSettled) await sleep(IDLE_SETTLE_MILLIS);
+  isSettled = true;
   const pids = await daemonPids(connection);
   await sleep(millis / 4);
   const beforeMillis = performance.now();

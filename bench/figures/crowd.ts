@@ -5,7 +5,7 @@ import type { DaemonKind } from '../daemon.ts';
 import type { ContestantPlan, Group } from './figure.ts';
 
 const RATE_MILLIS = 500;
-const IDLE_MILLIS = 4_000;
+const IDLE_MILLIS = 10_000;
 const LOOP_MILLIS = 3_000;
 const SETUPS = 100;
 const CHANNELS = 5_000;
