@@ -9,7 +9,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Written when all is installed: what was, for which Node on which platform. */
 const stamp = `${root}/node_modules/.installed`;
 const wanted = [
-  createHash('sha256').update(readFileSync(`${root}/package-lock.json`)).digest('hex'),
+  createHash('sha256')
+    .update(readFileSync(`${root}/package-lock.json`))
+    .digest('hex'),
   process.platform,
   process.arch,
   process.versions.modules,
