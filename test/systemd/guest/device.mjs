@@ -34,7 +34,7 @@ queues = 3
 request_millis = 600000
 `;
 
-await allActive();
+// Not even started yet, perhaps.
 await stopAll();
 writeFileSync(CONFIG, configuration);
 start();
