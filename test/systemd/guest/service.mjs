@@ -79,6 +79,7 @@ await test('another user than theirs cannot speak to the custodian or the engine
 });
 
 await test('a reload applies a configuration; one that is not valid is refused, and what was in force stays', async () => {
+  await allActive();
   const text = readFileSync(CONFIG, 'utf8');
   writeFileSync(CONFIG, text.replace('queues = 256', 'queues = 200'));
   must('systemctl', 'reload', service('custodian'));
