@@ -63,16 +63,17 @@ export async function startDaemon(kind: DaemonKind, folder: string): Promise<Dae
     const tail = readFileSync(log, 'utf8').slice(-LOG_TAIL_BYTES);
     throw new Error(`the daemon did not become ready\n${tail}`, { cause });
   }
-  return kind === 'crowd' ? withCrowd({ runtimeDir, stop }) : { runtimeDir, stop };
+  return withNeighbours(kind, { runtimeDir, stop });
 }
 
 /** Starts the installed service anew with the configuration of a kind, as root; it is stopped in the end. */
 export async function startInstalled(kind: DaemonKind): Promise<Daemon> {
-  const service = await restartInstalled(configOf(kind));
-  return kind === 'crowd' ? withCrowd(service) : service;
+  return withNeighbours(kind, await restartInstalled(configOf(kind)));
 }
 
-async function withCrowd(daemon: Daemon): Promise<Daemon> {
+/** A crowd's idle clients are part of its daemon: there from the start, gone before it. */
+async function withNeighbours(kind: DaemonKind, daemon: Daemon): Promise<Daemon> {
+  if (kind !== 'crowd') return daemon;
   const { runtimeDir } = daemon;
   const holders = await holdChannels(runtimeDir, CROWD);
   return { runtimeDir, stop: () => holders.end().then(() => daemon.stop()) };
