@@ -12,8 +12,6 @@ function overTransport(name: string) {
 export default defineConfig({
   test: {
     ...shared,
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'long', include: longTests } },
       overTransport('grpc'),

@@ -12,6 +12,6 @@ export const shared = {
   // Processes and not threads: the FFI library is safe in one thread of a process only.
   pool: 'forks',
   maxWorkers: 2,
-  testTimeout: 30_000,
-  hookTimeout: 30_000,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
 } as const;

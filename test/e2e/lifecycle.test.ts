@@ -150,7 +150,7 @@ describe('when a part of the daemon is killed', () => {
             return false;
           }
         };
-        await eventually('the queue serves again', again, 20_000);
+        await eventually('the queue serves again', again);
         expect(buffer.subarray(0, 22).toString()).toBe('what must not be lost ');
         const pattern = new RegExp(`"role":"${role}","pid":\\d+,"msg":"started again"`, 'g');
         await eventually(

@@ -28,9 +28,9 @@ async function kill(started: TestDaemon, role: string): Promise<void> {
   const before = restarts(started, role);
   const recoveriesBefore = recoveries(started).length;
   process.kill(currentPid(started, role), 'SIGKILL');
-  await eventually(`the ${role} is started again`, () => restarts(started, role) > before, 20_000);
+  await eventually(`the ${role} is started again`, () => restarts(started, role) > before);
   if (role === 'engine')
-    await eventually('all was taken over', () => recoveries(started).length > recoveriesBefore, 20_000);
+    await eventually('all was taken over', () => recoveries(started).length > recoveriesBefore);
 }
 
 function recoveries({ log }: TestDaemon): string[] {
@@ -172,7 +172,7 @@ describe('when the engine dies with requests in flight', () => {
     const client = await RawClient.open(started.runtimeDir);
     process.kill(currentPid(started, 'engine'), 'SIGSTOP');
     client.close();
-    await eventually('the engine is replaced', () => restarts(started, 'engine') === 1, 20_000);
+    await eventually('the engine is replaced', () => restarts(started, 'engine') === 1);
     await started.logged(/"reason":"CLIENT_CLOSED","msg":"channel ended"/);
     const connection = await open(started);
     await eventually('its channel is gone', async () => (await connection.status()).channels === 1);
@@ -351,7 +351,7 @@ describe('when a process hangs', () => {
     const { result } = await queue.submit(request);
     process.kill(currentPid(started, role), 'SIGSTOP');
     expect((await queue.submit(request)).result).toBe(result);
-    await eventually('it is replaced', () => restarts(started, role) === 1, 20_000);
+    await eventually('it is replaced', () => restarts(started, role) === 1);
     expect(started.log()).toContain(`"role":"${role}","found":"it was stopped"`);
     expect((await queue.submit(request)).result).toBe(result);
     await (await open(started)).requestQueue({ algorithm: 'nop' });

@@ -93,7 +93,7 @@ async function brokerIsAsBefore(): Promise<void> {
     const { connections, fds } = await holdings();
     return connections === idle.connections && fds <= idle.fds;
   };
-  await eventually('the broker holds what it held before', isAsBefore, 20_000);
+  await eventually('the broker holds what it held before', isAsBefore);
   const { processes } = await neighbour.status();
   expect(processes.find(({ name }) => name === 'broker')?.pid).toBe(broker);
   expect(holdingsOf(broker).ownBytes - idle.ownBytes).toBeLessThan(GROWN_BYTES_MAX);

@@ -93,10 +93,7 @@ export class Engine {
     this.#awake.push(channel);
   }
 
-  /**
-   * Something may have changed: looks at everything that is not asleep. Called before anything is taken away from a channel,
-   * too: what its client has submitted came first, though nobody rang.
-   */
+  /** Something may have changed: looks at everything that is not asleep. */
   wake(): void {
     if (!this.#isAsleep) return;
     this.#isAsleep = false;
@@ -111,6 +108,19 @@ export class Engine {
     this.#lastWorkMillis = now;
     this.#visitedMillis = now;
     this.#turn();
+  }
+
+  /**
+   * Takes what the client of the channel has submitted until now, though nobody rang. Called before anything is taken
+   * away from the channel: those requests came first. What is beyond its tenant's limits stays where it is.
+   */
+  takeFrom(channel: Channel): void {
+    this.visit(channel);
+    this.wake();
+    if (!channel.isAwake || this.isResting) return;
+    const index = this.#awake.lastIndexOf(channel);
+    for (let left = channel.end.slots, taken = 1; left > 0 && taken > 0; left -= taken)
+      taken = this.#take(channel, index);
   }
 
   /** Calls back once a round of work is done; at once if there is none to do. */
@@ -179,13 +189,7 @@ export class Engine {
   #round(): number {
     let moved = 0;
     for (let index = this.isResting ? -1 : this.#awake.length - 1; index >= 0; index--) {
-      const channel = this.#awake[index] as Channel;
-      const taken = channel.take(this.clock.nowMillis);
-      if (taken === TAKE_NOTHING) continue;
-      channel.lastWorkMillis = this.clock.nowMillis;
-      moved += 1;
-      if (taken === TAKE_LIMITED) this.#limit(channel, index);
-      else if (taken === TAKE_VIOLATION) this.#events.onViolation(channel);
+      if (this.#take(this.#awake[index] as Channel, index) !== TAKE_NOTHING) moved += 1;
     }
     const { devices } = this;
     for (let index = 0; index < devices.length; index++) {
@@ -195,6 +199,15 @@ export class Engine {
     }
     if (this.#postedCount > 0) this.#publish();
     return moved;
+  }
+
+  #take(channel: Channel, index: number): number {
+    const taken = channel.take(this.clock.nowMillis);
+    if (taken === TAKE_NOTHING) return taken;
+    channel.lastWorkMillis = this.clock.nowMillis;
+    if (taken === TAKE_LIMITED) this.#limit(channel, index);
+    else if (taken === TAKE_VIOLATION) this.#events.onViolation(channel);
+    return taken;
   }
 
   /** The channel has completions to publish, where it had none before. */

@@ -51,8 +51,7 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   closeChannel({ channel, reason, graceMillis }: RequestOf<'closeChannel'>): Nothing {
-    this.#engine.wake();
-    const lease = this.#leases.find(channel);
+    const lease = this.#findSettled(channel);
     if (lease === undefined) return {};
     if (graceMillis === 0) this.#leases.end(lease, errorNumber(reason));
     else void this.#endGently(lease, errorNumber(reason), performance.now() + graceMillis);
@@ -60,10 +59,18 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   cancelRequests({ channel, requests }: RequestOf<'cancelRequests'>): Nothing {
-    this.#engine.wake();
-    const lease = this.#leases.find(channel);
-    if (lease !== undefined) this.#queues.shared.cancel(lease, requests);
+    const lease = this.#findSettled(channel);
+    if (lease === undefined) return {};
+    this.#queues.shared.cancel(lease, requests);
     return {};
+  }
+
+  /** The channel, if it is there, with all taken that its client has submitted until now: that came first. */
+  #findSettled(channel: number): Lease | undefined {
+    const lease = this.#leases.find(channel);
+    if (lease !== undefined) this.#engine.takeFrom(lease.channel);
+    // A client that broke the protocol has lost it by now.
+    return this.#leases.find(channel);
   }
 
   async #endGently(lease: Lease, reason: number, endMillis: number): Promise<void> {
@@ -107,8 +114,7 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   closeQueue({ channel, queue }: RequestOf<'closeQueue'>): Nothing {
-    this.#engine.wake();
-    const lease = this.#leases.find(channel);
+    const lease = this.#findSettled(channel);
     if (lease === undefined) return {};
     this.#queues.direct.close(lease, queue);
     this.#queues.shared.close(lease, queue, CANCELLED);
@@ -122,8 +128,10 @@ export class EngineService implements Handlers<typeof engineContract> {
   }
 
   takeQueuesBack({ device: name }: RequestOf<'takeQueuesBack'>): ReplyOf<'takeQueuesBack'> {
-    this.#engine.wake();
     const device = this.#device(name);
+    for (const { channel } of this.#leases) {
+      if (channel.queues.some((queue) => queue?.device === device)) this.#engine.takeFrom(channel);
+    }
     const queues: ReplyOf<'takeQueuesBack'>['queues'] = [];
     for (const lease of this.#leases) {
       for (const queue of lease.channel.queues) {
@@ -167,9 +175,9 @@ export class EngineService implements Handlers<typeof engineContract> {
 
   /** Resolves when it is done; at once if the channel is not there any more. */
   async #patiently(channel: number, start: (lease: Lease, done: () => void) => void): Promise<Nothing> {
-    this.#engine.wake();
-    const lease = this.#leases.find(channel);
-    if (lease !== undefined) await new Promise<void>((resolve) => start(lease, resolve));
+    const lease = this.#findSettled(channel);
+    if (lease === undefined) return {};
+    await new Promise<void>((resolve) => start(lease, resolve));
     return {};
   }
 

@@ -130,3 +130,16 @@ describe('a client has to ring', () => {
     await end();
   });
 });
+
+it('takes what was submitted before something is taken away from the channel, though nobody rang', async () => {
+  const { device, engine, channel, submit, after, end } = prepare();
+  submit();
+  engine.takeFrom(channel);
+  expect(device.inFlight).toBe(1);
+  // Now the engine is between two of its turns, or asleep again.
+  for (let more = 0; more < 3; more++) submit();
+  engine.takeFrom(channel);
+  expect(device.inFlight).toBe(4);
+  await after(() => engine.wakeChannel(channel));
+  await end();
+});

@@ -273,9 +273,7 @@ class Run {
         ...Object.entries(before).flatMap(([name, was]) => growth(name, was, now[name] ?? was)),
       ];
     };
-    await eventually('everything is given back', async () => (await grown()).length === 0, 15_000).catch(
-      () => {},
-    );
+    await eventually('everything is given back', async () => (await grown()).length === 0).catch(() => {});
     this.#failures.push(...(await grown()));
     if (this.#failures.length > 0) this.#failures.push(...troublesIn(this.#daemon.log()));
   }
