@@ -2,10 +2,12 @@
 
 /** They wait for real limits, kill processes again and again, or search exhaustively: `npm run test:long`. */
 export const longTests = [
-  'test/e2e/{chaos,recovery,races,package}.test.ts',
+  'test/client/helpers-faults.test.ts',
+  'test/e2e/{chaos,package,quarantine,races,recovery}.test.ts',
   'test/hostile/{fuzz,grpc,sockets}.test.ts',
   'test/model/*.test.ts',
   'test/simulation/*.test.ts',
+  'test/systemd/roles.test.ts',
 ];
 
 export const shared = {
