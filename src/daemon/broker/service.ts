@@ -3,6 +3,7 @@
 // checked, charged to the caller's tenant, then carried out by the engine; when that fails, the charge is given back.
 
 import type { Logger } from 'pino';
+import { present } from '../../shared/assert.ts';
 import { isSlotCount } from '../../shared/channel/layout.ts';
 import { errorCode, WarpError } from '../../shared/errors.ts';
 import { CHANNEL_SLOTS_DEFAULT, CHANNEL_SLOTS_MAX, CHANNEL_SLOTS_MIN } from '../../shared/limits.ts';
@@ -12,7 +13,7 @@ import { closeAll, type Fd } from '../../sys/fd.ts';
 import { createSocketPair } from '../../sys/socket.ts';
 import type { Configuration } from '../config/schema.ts';
 import { engineLimits } from '../config/tenants.ts';
-import type { custodianContract, followerContract } from '../contracts.ts';
+import type { ChannelInventory, custodianContract, followerContract } from '../contracts.ts';
 import type { Link } from '../link.ts';
 import { Admission } from './admission.ts';
 import { Audit, isRefusal } from './audit.ts';
@@ -48,6 +49,8 @@ export class BrokerService {
   readonly admission = new Admission();
   readonly audit: Audit;
   readonly lending: Lending;
+  /** Channels that have ended since the engine began to tell which there are, while it does. */
+  #endedMeanwhile: Set<number> | undefined = undefined;
 
   constructor(context: BrokerContext) {
     this.context = context;
@@ -62,6 +65,7 @@ export class BrokerService {
 
   /** The engine says that a channel is over. */
   channelEnded(id: number, reason: number): void {
+    this.#endedMeanwhile?.add(id);
     const client = this.clients.find(id);
     if (client === undefined) return;
     this.audit.note(client, 'channel ended', { reason: errorCode(reason) });
@@ -74,28 +78,35 @@ export class BrokerService {
     const { devices } = await engine.call('status', {});
     this.devices = new Map(devices.map(({ name, algorithms }) => [name, algorithms]));
     await this.#adoptDrained(engine, devices);
+    const channels = await this.#book(engine);
+    // Its ledger has the limits of when each channel was opened.
+    await engine.call('configureTenants', { tenants: this.context.tenants.forEngine() });
+    if (channels > 0) this.context.log.info({ channels }, 'went on with the channels of the engine');
+  }
+
+  /** Books what the engine has, and nothing else; returns how many channels. */
+  async #book(engine: EngineLink): Promise<number> {
     const there = new Set<number>();
-    for (let after = 0, isLast = false; !isLast; ) {
-      const part = await engine.call('inventory', { after });
-      for (const channel of part.channels) {
-        after = channel.setup.channel;
-        there.add(after);
-        const known = this.clients.find(after);
+    // Of these the inventory may still tell.
+    const ended = new Set<number>();
+    this.#endedMeanwhile = ended;
+    for await (const channels of inventoryOf(engine)) {
+      for (const channel of channels) {
+        const id = channel.setup.channel;
+        if (ended.has(id)) continue;
+        there.add(id);
         const { account } = this.context.tenants.named(channel.setup.tenant);
-        const client = known ?? this.clients.restore(channel, account);
+        const client = this.clients.find(id) ?? this.clients.restore(channel, account);
         client.reconcile(channel, this.context.host);
       }
-      ({ isLast } = part);
     }
+    this.#endedMeanwhile = undefined;
     for (const client of this.clients) {
       if (there.has(client.id)) continue;
       this.audit.note(client, 'channel lost');
       this.#remove(client);
     }
-    // Its ledger has the limits of when each channel was opened.
-    await engine.call('configureTenants', { tenants: this.context.tenants.forEngine() });
-    if (there.size > 0)
-      this.context.log.info({ channels: there.size }, 'went on with the channels of the engine');
+    return there.size;
   }
 
   /** Either of us may be new: what one of us knows to be out of use stays so. */
@@ -255,4 +266,16 @@ function checkTransport({ transport }: ReceivedRequest<'OpenChannel'>, { isLocal
     found: 'there is no shared memory with another host',
     hint,
   });
+}
+
+/** Channels of the engine, in parts; it makes the next one while one is booked. */
+async function* inventoryOf(engine: EngineLink): AsyncGenerator<readonly ChannelInventory[]> {
+  let { channels, isLast } = await engine.call('inventory', { after: 0 });
+  while (!isLast) {
+    const last = present(channels.at(-1), 'a channel of a part that is not the last');
+    const next = engine.call('inventory', { after: last.setup.channel });
+    yield channels;
+    ({ channels, isLast } = await next);
+  }
+  yield channels;
 }
