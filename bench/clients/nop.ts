@@ -20,7 +20,9 @@ const LOAD = ['gzip-compress', '65536'] as const;
 const LOAD_AHEAD_MILLIS = 200;
 
 let load: Contestant | undefined;
-const nop: Request = { operation: 'nop' };
+/** Each has a cookie of its own, as a program would give it one. */
+const nop: Request & { cookie: number } = { operation: 'nop', cookie: 0 };
+const COOKIES = 2 ** 30;
 const completions: Completion[] = [];
 
 const ways: Readonly<Record<string, (queue: Queue, amount: number) => Metrics | Promise<Metrics>>> = {
@@ -47,6 +49,7 @@ function measureRoundTrips(queue: Queue, millis: number): Metrics {
   let count = 0;
   for (let before = 0; count < SAMPLES_MAX && before < end; count++) {
     before = performance.now();
+    nop.cookie = count;
     queue.send(nop);
     while (queue.recv(completions, 1) === 0);
     samples[count] = performance.now() - before;
@@ -72,7 +75,7 @@ function measureBatches(queue: Queue, millis: number): Metrics {
   let reaped = 0;
   let batches = 0;
   do {
-    while (queue.send(nop));
+    while (queue.send(nop)) nop.cookie = (nop.cookie + 1) % COOKIES;
     reaped += queue.recv(completions);
   } while (++batches % BATCHES_PER_LOOK !== 0 || performance.now() - before < millis);
   while (queue.inFlight > 0) reaped += queue.recv(completions);

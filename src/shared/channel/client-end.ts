@@ -106,9 +106,13 @@ export class ClientEnd {
     return this.#parameterTableWord + slot * AREA_WORDS;
   }
 
-  /** Queues a filled slot. The peer sees it after `publish`. */
+  /**
+   * Queues a filled slot. The peer sees it after `publish`. While requests complete in order the entry is what it was one turn
+   * of the ring ago: left alone, its line stays where the peer has it.
+   */
   push(slot: number): void {
-    this.words[this.#submissionRingWord + (this.#submissionTail & this.#mask)] = slot;
+    const at = this.#submissionRingWord + (this.#submissionTail & this.#mask);
+    if (this.words[at] !== slot) this.words[at] = slot;
     this.#submissionTail = (this.#submissionTail + 1) | 0;
   }
 
