@@ -14,7 +14,7 @@ import { rateGroup } from './figures/rate.ts';
 import { restartGroup } from './figures/restart.ts';
 import { throughputGroups } from './figures/throughput.ts';
 import { describeHost } from './host.ts';
-import { measureGroup, type Result } from './measure.ts';
+import { failedResult, measureGroup, type Result } from './measure.ts';
 import { compileYardstick } from './programs.ts';
 import { startProgress } from './progress.ts';
 import { readRecorded, worseThan } from './recorded.ts';
@@ -90,7 +90,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 try {
   if (what === SCALE) await showScale(options);
   else if (options.against !== undefined) await compare(options, options.against);
-  else await showFigures(what === undefined ? options : { ...options, only: what });
+  else checkAll(await showFigures(what === undefined ? options : { ...options, only: what }));
 } catch (error) {
   if (!interrupted.signal.aborted) throw error;
   process.stderr.write('bench: interrupted\n');
@@ -116,8 +116,16 @@ async function showFigures(chosen: Options): Promise<Result[]> {
   const results = await measure(chosen, interrupted.signal);
   process.stdout.write(formatTable(results, { host, isColoured: process.stdout.isTTY }));
   if (chosen.json !== undefined) writeFileSync(chosen.json, formatJson(results, host));
-  if (chosen.check && results.some(({ pass }) => pass === false)) process.exitCode = 1;
+  for (const { name, error } of results)
+    if (error !== undefined) process.stderr.write(`bench: ${name} was not measured: ${error}\n`);
   return results;
+}
+
+/** Fails where a figure could not be measured, and where one misses its bar if that was asked for. */
+function checkAll(results: readonly Result[]): void {
+  const isBad = ({ error, pass }: Result): boolean =>
+    error !== undefined || (options.check && pass === false);
+  if (results.some(isBad)) process.exitCode = 1;
 }
 
 async function showScale({ svg, json }: Options): Promise<void> {
@@ -175,14 +183,17 @@ async function measure(
     for (const group of groups) {
       const figures = group.figures.filter(({ name }) => only?.includes(name) ?? true);
       if (figures.length === 0) continue;
-      const measured = await measureGroup(group, figures, {
+      const measured = measureGroup(group, figures, {
         rounds: rounds ?? (short ? ROUNDS_SHORT : ROUNDS_DEFAULT),
         scale: short ? SHORT_SCALE : 1,
         place,
         signal,
         progress: (text) => progress.show(text),
       });
-      results.push(...measured);
+      // What the others have measured is not lost with it.
+      const failed = ({ message }: Error): Result[] => figures.map((figure) => failedResult(figure, message));
+      results.push(...(await measured.catch(failed)));
+      signal.throwIfAborted();
     }
     return results;
   } finally {

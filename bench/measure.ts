@@ -32,6 +32,8 @@ export interface Result {
   /** Whether the bar, of ratio or value, is met where there is one. */
   readonly pass?: boolean;
   readonly note?: string;
+  /** Why it could not be measured. */
+  readonly error?: string;
 }
 
 export interface MeasureOptions {
@@ -89,6 +91,24 @@ export async function measureGroup(group: Group, figures: readonly Figure[], opt
   } finally {
     await Promise.all([...entrants.values()].map(({ contestant }) => contestant.end()));
   }
+}
+
+/** The outcome of a figure that could not be measured, though it should have been. */
+export function failedResult({ name, what, against, unit, better }: Figure, error: string): Result {
+  const note = 'its contestants failed';
+  return {
+    name,
+    what,
+    against,
+    value: null,
+    unit,
+    yardstick: null,
+    ratio: null,
+    better,
+    pass: false,
+    note,
+    error,
+  };
 }
 
 function contestantOf(metric: MetricName): string {

@@ -89,7 +89,8 @@ function formatBar({ better, bar, most, goal, unit }: Result): string {
 
 const signs: Readonly<Record<Better, string>> = { lower: '<=', higher: '>=' };
 
-function verdictOf({ value, yardstick, ratio, better, goal, pass }: Result): string {
+function verdictOf({ value, yardstick, ratio, better, goal, pass, error }: Result): string {
+  if (error !== undefined) return 'failed';
   if (value === null || yardstick === null) return 'skipped';
   if (ratio === null) return 'void';
   if (pass !== undefined) return pass ? 'met' : 'missed';
