@@ -15,10 +15,10 @@ const WAIT_MILLIS_MAX = 5_000;
 const BURST_MILLIS = 2;
 /** Before memory is looked at: what is only garbage by then has been asked for to go. */
 const SETTLE_MILLIS = 3_000;
-/** Before idleness is measured the first time: for so long V8 collects at leisure what the set-up has left. */
+/** Before idleness is measured: what was only just set up is not idle yet. */
 const IDLE_SETTLE_MILLIS = 20_000;
+const IDLE_WINDOWS = 9;
 
-let isSettled = false;
 const [runtimeDir = '', way = ''] = process.argv.slice(2);
 
 const ways: Readonly<Record<string, (connection: Connection, amount: number) => Promise<Metrics>>> = {
@@ -35,16 +35,21 @@ await serveTurns((amount) => measure(connection, amount), { channels: String(cha
 await connection.close();
 process.exit(0);
 
-/** What all processes of the daemon use while nobody wants anything, percent of a core. */
+/**
+ * What all processes of the daemon use while nobody wants anything, percent of a core: the median of some windows. Once in each
+ * process, V8 takes a fraction of a second to collect what the set-up has left.
+ */
 async function measureIdleCpu(connection: Connection, millis: number): Promise<Metrics> {
-  if (!isSettled) await sleep(IDLE_SETTLE_MILLIS);
-  isSettled = true;
+  await sleep(IDLE_SETTLE_MILLIS);
   const pids = await daemonPids(connection);
-  await sleep(millis / 4);
-  const beforeMillis = performance.now();
-  const before = cpuMillis(pids);
-  await sleep(millis);
-  return { percent: ((cpuMillis(pids) - before) / (performance.now() - beforeMillis)) * 100 };
+  const windows: number[] = [];
+  while (windows.length < IDLE_WINDOWS) {
+    const beforeMillis = performance.now();
+    const before = cpuMillis(pids);
+    await sleep(millis);
+    windows.push(((cpuMillis(pids) - before) / (performance.now() - beforeMillis)) * 100);
+  }
+  return { percent: median(windows), most: Math.max(...windows) };
 }
 
 /** From asking for a queue to the first completion on it. */
