@@ -60,6 +60,20 @@ export function isVaultFull(log: readonly LogLine[], sinceMillis: number): boole
   return log.some(({ time, msg }) => time >= sinceMillis && (msg === VAULT_FULL || msg === ENGINE_READY));
 }
 
+/** The states, of those that a run has to meet, in which no request was when an engine died. */
+export function statesMissed(log: readonly LogLine[]): string[] {
+  const { poisoned: _, ...found } = foundIn(log);
+  return Object.entries(found).flatMap(([state, count]) => (count === 0 ? [state] : []));
+}
+
+function foundIn(log: readonly LogLine[]): Found {
+  const found: Found = { queued: 0, rerun: 0, interrupted: 0, unreaped: 0, poisoned: 0 };
+  for (const line of log.filter(({ msg }) => msg === WENT_ON)) {
+    for (const key of Object.keys(found) as (keyof Found)[]) found[key] += Number(line[key]);
+  }
+  return found;
+}
+
 export function judge(
   struck: readonly Struck[],
   log: readonly LogLine[],
@@ -67,12 +81,11 @@ export function judge(
 ): Verdict {
   const tally = addTallies(tallies);
   const defects: string[] = [];
-  const found: Found = { queued: 0, rerun: 0, interrupted: 0, unreaped: 0, poisoned: 0 };
+  const found = foundIn(log);
   const blackouts = findBlackouts(struck, log);
   const isExcused = (millis: number): boolean => blackouts.some((period) => contains(period, millis));
 
   for (const line of log.filter(({ msg }) => msg === WENT_ON)) {
-    for (const key of Object.keys(found) as (keyof Found)[]) found[key] += Number(line[key]);
     if (Number(line['lost']) > 0 && !isExcused(line.time))
       defects.push(`an engine lost ${String(line['lost'])} channels though the custodian was there`);
   }
@@ -112,8 +125,8 @@ export function judge(
   if (portsLost > workersStruck.length)
     defects.push(`${portsLost} workers died, ${workersStruck.length} were struck`);
 
-  for (const key of ['queued', 'rerun', 'interrupted', 'unreaped'] as const)
-    if (found[key] === 0) defects.push(`no engine died while a request was in flight that is "${key}" then`);
+  for (const state of statesMissed(log))
+    defects.push(`no engine died while a request was in flight that is "${state}" then`);
   for (const line of log.filter(({ level }) => Number(level) >= 60))
     defects.push(`the ${line.name} logged "${line.msg}"`);
   return {

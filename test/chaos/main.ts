@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { isVaultFull, judge, parseLog } from './checker.ts';
+import { isVaultFull, judge, parseLog, statesMissed } from './checker.ts';
 import { ChaosClients } from './clients.ts';
 import { errorText } from './error-text.ts';
 import { restartInstalled } from './installed.ts';
 import { Killer, type Struck } from './killer.ts';
 import { formatReport, makeReport, type Report } from './report.ts';
-import { describeStrike, STRIKES_MIN, strikes } from './schedule.ts';
+import { describeStrike, STRIKES_MAX, STRIKES_MIN, strikes } from './schedule.ts';
 import { startSupervised, type Victim } from './victim.ts';
 
 /**
@@ -106,7 +106,8 @@ async function run({ supervisor, runtimeDir, log }: Victim): Promise<Report> {
   const clients = await ChaosClients.start(runtimeDir, options.clients, seed);
   try {
     const startMillis = Date.now();
-    const struck = await strikeAll(killer, clients, startMillis);
+    const isEnough = (): boolean => statesMissed(parseLog(log())).length === 0;
+    const struck = await strikeAll(killer, clients, startMillis, isEnough);
     show('waiting for the last requests');
     const tallies = await clients.finish();
     await killer.recovery();
@@ -120,8 +121,16 @@ async function run({ supervisor, runtimeDir, log }: Victim): Promise<Report> {
   }
 }
 
-/** Strikes until the time is up, and often enough however slow the machine is; then waits for the recovery. */
-async function strikeAll(killer: Killer, clients: ChaosClients, startMillis: number): Promise<Struck[]> {
+/**
+ * Strikes until the time is up, and often enough however slow the machine is: until requests in all states were met. Then
+ * waits for the recovery.
+ */
+async function strikeAll(
+  killer: Killer,
+  clients: ChaosClients,
+  startMillis: number,
+  isEnough: () => boolean,
+): Promise<Struck[]> {
   const signal = AbortSignal.any([clients.failed, interrupted.signal]);
   const endMillis = startMillis + options.seconds * 1_000;
   const struck: Struck[] = [];
@@ -134,7 +143,8 @@ async function strikeAll(killer: Killer, clients: ChaosClients, startMillis: num
     }
     await sleep(strike.pauseMillis);
     signal.throwIfAborted();
-    if (Date.now() > endMillis && struck.length >= STRIKES_MIN) break;
+    const isLate = Date.now() > endMillis && struck.length >= STRIKES_MIN;
+    if (isLate && (isEnough() || struck.length >= STRIKES_MAX)) break;
     const done = killer.strike(strike);
     struck.push(done);
     const at = ((done.fromMillis - startMillis) / 1_000).toFixed(1);

@@ -50,6 +50,8 @@ const beginning: readonly (readonly Target[])[] = [
 ];
 /** A run that ends before these has proved nothing. */
 export const STRIKES_MIN = beginning.length;
+/** One whose time is up, and that has not met requests in every state after so many, won't. */
+export const STRIKES_MAX = 8 * STRIKES_MIN;
 const STOP_PROBABILITY = 0.15;
 const IMPATIENT_PROBABILITY = 0.25;
 const PAUSE_MILLIS_MIN = 100;

@@ -274,6 +274,8 @@ async function* inventoryOf(engine: EngineLink): AsyncGenerator<readonly Channel
   while (!isLast) {
     const last = present(channels.at(-1), 'a channel of a part that is not the last');
     const next = engine.call('inventory', { after: last.setup.channel });
+    // Nobody waits for it if this part can't be booked.
+    next.catch(() => {});
     yield channels;
     ({ channels, isLast } = await next);
   }

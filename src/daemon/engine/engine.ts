@@ -88,6 +88,8 @@ export class Engine {
   /** The channel is one of those that are visited once the engine is awake. */
   visit(channel: Channel): void {
     if (channel.isEnded || channel.isClosing || channel.isAwake) return;
+    // If its tenant still may send no more, it will wait again.
+    channel.tenant.waiting.delete(channel);
     channel.isAwake = true;
     channel.lastWorkMillis = this.clock.nowMillis;
     this.#awake.push(channel);
@@ -119,7 +121,7 @@ export class Engine {
     this.wake();
     if (!channel.isAwake || this.isResting) return;
     const index = this.#awake.lastIndexOf(channel);
-    for (let left = channel.end.slots, taken = 1; left > 0 && taken > 0; left -= taken)
+    for (let left = channel.end.available(), taken = 1; left > 0 && taken > 0; left -= taken)
       taken = this.#take(channel, index);
   }
 

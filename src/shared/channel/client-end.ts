@@ -45,6 +45,8 @@ export class ClientEnd {
    */
   readonly #freeSlots: Int32Array;
   readonly #isFree: Uint8Array;
+  /** What the submission ring's entries are: nobody but this side writes them. */
+  readonly #entries: Int32Array;
   #freeHead = 0;
   #freeCount: number;
   #submissionTail: number;
@@ -61,6 +63,7 @@ export class ClientEnd {
     this.#completionRingWord = geometry.completionRingOffset / 4;
     this.#freeSlots = Int32Array.from({ length: geometry.slots }, (_, index) => index);
     this.#isFree = new Uint8Array(geometry.slots).fill(1);
+    this.#entries = words.slice(this.#submissionRingWord, this.#submissionRingWord + geometry.slots);
     this.#freeCount = geometry.slots;
     this.#submissionTail = Atomics.load(words, W_SUBMISSION_TAIL);
     this.#completionHead = Atomics.load(words, W_COMPLETION_HEAD);
@@ -111,8 +114,11 @@ export class ClientEnd {
    * of the ring ago: left alone, its line stays where the peer has it.
    */
   push(slot: number): void {
-    const at = this.#submissionRingWord + (this.#submissionTail & this.#mask);
-    if (this.words[at] !== slot) this.words[at] = slot;
+    const entry = this.#submissionTail & this.#mask;
+    if (this.#entries[entry] !== slot) {
+      this.#entries[entry] = slot;
+      this.words[this.#submissionRingWord + entry] = slot;
+    }
     this.#submissionTail = (this.#submissionTail + 1) | 0;
   }
 
@@ -133,11 +139,8 @@ export class ClientEnd {
     const slots = new Set<number>();
     const count = (this.#submissionTail - head) | 0;
     if (count < 0 || count > this.slots) return slots;
-    for (let back = 1; back <= count; back++) {
-      slots.add(
-        this.words[this.#submissionRingWord + ((this.#submissionTail - back) & this.#mask)] as number,
-      );
-    }
+    for (let back = 1; back <= count; back++)
+      slots.add(this.#entries[(this.#submissionTail - back) & this.#mask] as number);
     return slots;
   }
 

@@ -56,7 +56,7 @@ class StillDevice {
   }
 }
 
-function prepare() {
+function prepare({ inFlightMax = limits.inFlightMax } = {}) {
   const device = new StillDevice();
   const engine = new Engine({ onViolation() {}, ring() {}, onCompleted() {} }, 1);
   engine.devices.push(device.asDevice);
@@ -64,7 +64,14 @@ function prepare() {
   const words = new Int32Array(geometry.totalBytes / 4);
   formatChannel(words, geometry);
   const record = ledger.add({}, { slots: SLOTS, memory: 3, doorbell: 4 });
-  const channel = new Channel(1, new Tenant('test', limits), words, geometry, record, () => {});
+  const channel = new Channel(
+    1,
+    new Tenant('test', { ...limits, inFlightMax }),
+    words,
+    geometry,
+    record,
+    () => {},
+  );
   channel.queues[1] = new Queue(channel, 1, device.asDevice, device.flowOf(), nop, SLOTS);
   const client = new ClientEnd(words, geometry);
 
@@ -141,5 +148,21 @@ it('takes what was submitted before something is taken away from the channel, th
   engine.takeFrom(channel);
   expect(device.inFlight).toBe(4);
   await after(() => engine.wakeChannel(channel));
+  await end();
+});
+
+it('nobody waits for room in the place of a channel from which all was taken', async () => {
+  const { device, engine, channel, submit, after, end } = prepare({ inFlightMax: 1 });
+  const { tenant } = channel;
+  submit();
+  submit();
+  await after(() => engine.wakeChannel(channel));
+  expect(device.inFlight).toBe(1);
+  expect(tenant.waiting.has(channel)).toBe(true);
+  // As if a request of another channel had completed, of which the engine has yet to hear.
+  tenant.inFlight = 0;
+  engine.takeFrom(channel);
+  expect(device.inFlight).toBe(2);
+  expect(tenant.waiting.has(channel)).toBe(false);
   await end();
 });
