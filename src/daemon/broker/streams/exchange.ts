@@ -104,6 +104,8 @@ class Exchange {
   /** Its pieces are dropped: it was refused or given up. */
   #ignoredId: number | undefined = undefined;
   #inSlots = 0;
+  /** Some of those in slots have yet to be shown to the engine. */
+  #isHiding = false;
   #nextCookie = 1;
   #isHalfClosed = false;
   #isTurnScheduled = false;
@@ -198,13 +200,15 @@ class Exchange {
   /** Submits what can be, sends what can be sent, and says whether more may come. */
   #advance(): void {
     if (this.#isOver) return;
+    const isFirst = this.#inSlots === 0;
     try {
       while (this.#backlog.length > 0 && this.#start(this.#backlog[0] as Pending)) this.#backlog.shift();
     } catch (error) {
       return this.finish(asWarpError(error, 'exchange'));
     }
     if (this.#inSlots > 0 || !this.#outbox.isEmpty) {
-      if (this.#channel.end.publish()) this.#channel.ring();
+      // What follows others is shown with all that comes in this turn of the event loop.
+      if (isFirst) this.#show();
       this.#schedule();
     }
     const [first] = this.#backlog;
@@ -238,7 +242,15 @@ class Exchange {
     this.#bySlot[slot] = pending;
     this.#inSlots += 1;
     this.#channel.end.push(slot);
+    this.#isHiding = true;
     return true;
+  }
+
+  /** Shows the engine what was submitted, and rings it if it sleeps. */
+  #show(): void {
+    if (!this.#isHiding) return;
+    this.#isHiding = false;
+    if (this.#channel.end.publish()) this.#channel.ring();
   }
 
   #cancel(ids: readonly number[]): void {
@@ -299,6 +311,7 @@ class Exchange {
   readonly #turn = (): void => {
     this.#isTurnScheduled = false;
     if (this.#isOver) return;
+    this.#show();
     const sent = this.#outbox.pump();
     if (sent) this.#advance();
     if (this.#isOver || this.#outbox.isFull || (this.#inSlots === 0 && !sent)) return;
